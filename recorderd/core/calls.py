@@ -1,0 +1,416 @@
+"""Who hears whom now: channels, bridges, and Local pairs seen through.
+
+Owns the picture of what lives in Asterisk, kept up to date event by event. Must not know policy or recorders.
+
+Facts it rests on (measured on Asterisk 16 and 22): only the channel's name tells the extension; AccountCode,
+CallerIDNum and Exten lie. A linkedid changes without an event, so every event's is believed. A pickup's
+winner never had a DialBegin, an Originate's DialBegin names no caller. No order at the end of a call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from recorderd.core import events
+from recorderd.core.policy import Situation
+from recorderd.core.rows import Direction, Party
+
+# Technologies whose channels are plumbing, not people: the two halves of Local, a conference's announcer and
+# recorder, parking's announcer, the transfer machinery (main/core_unreal.c, bridges/bridge_softmix.c).
+_PLUMBING = frozenset(
+    (
+        "Local",
+        "CBAnn",
+        "CBRec",
+        "Announcer",
+        "Recorder",
+        "Surrogate",
+        "Snoop",
+        "Bridge",
+        "Message",
+        "UnicastRTP",
+    )
+)
+_NOBODY_HEARS = "holding_bridge"
+_DIALLED = re.compile(r"[0-9*#+A-Za-z_]{2,80}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Which extension a channel belongs to.
+
+    `pattern` has a group `extension`, `devices` are exceptions to it; both are held against the name without
+    its suffix: `PJSIP/101` of `PJSIP/101-0000002a`.
+    """
+
+    pattern: re.Pattern[str] = re.compile(r"(?:PJSIP|SIP|IAX2|SCCP)/(?P<extension>\d{2,6})")
+    devices: Mapping[str, str] = field(default_factory=dict)
+
+    def extension(self, channel: str) -> str:
+        """The extension of a channel, empty for the outside world."""
+        device = device_of(channel)
+        if device in self.devices:
+            return self.devices[device]
+        match = self.pattern.fullmatch(device)
+        return match["extension"] if match else ""
+
+
+def device_of(channel: str) -> str:
+    """`PJSIP/trunk` of `PJSIP/trunk-00000004`."""
+    return channel.rpartition("-")[0] or channel
+
+
+@dataclass(slots=True)
+class Channel:
+    """A live channel. `real` ones have a person (or a trunk) behind them.
+
+    `called`: it was dialled; otherwise it dialled. `ringing` are the channels it is dialling now, `rung_by`
+    the channel that dials it, and `consulted` whom the dialplan said it would dial. `dialled` are the numbers
+    it asked for, first one first.
+    """
+
+    uniqueid: str
+    name: str
+    linkedid: str
+    extension: str = ""
+    real: bool = True
+    number: str = ""
+    caller_name: str = ""
+    called: bool = False
+    originated: bool = False
+    bridge: str | None = None
+    dialled: tuple[str, ...] = ()
+    context: str = ""
+    ringing: set[str] = field(default_factory=set)
+    rung_by: str | None = None
+    consulted: tuple[str, ...] = ()
+
+    def party(self) -> Party:
+        """This channel as a party of a conversation."""
+        return Party(
+            uniqueid=self.uniqueid,
+            channel=self.name,
+            extension=self.extension,
+            number=self.extension or self.number,
+            name=self.caller_name,
+            direction=Direction.INBOUND if self.called else Direction.OUTBOUND,
+        )
+
+    def __str__(self) -> str:
+        where = f" in {self.bridge[:8]}" if self.bridge else ""
+        return f"{self.name}{where}{f' ringing {len(self.ringing)}' if self.ringing else ''}"
+
+
+@dataclass(slots=True)
+class Bridge:
+    """A bridge and who is in it, in the order of entering."""
+
+    uniqueid: str
+    technology: str
+    members: dict[str, None] = field(default_factory=dict)
+
+
+class Calls:
+    """All channels and bridges. `apply` one event at a time, then ask."""
+
+    def __init__(self, names: Names | None = None) -> None:
+        self.names = names or Names()
+        self.channels: dict[str, Channel] = {}
+        self.bridges: dict[str, Bridge] = {}
+        self._by_name: dict[str, str] = {}
+
+    # --- questions -----------------------------------------------------------------------------
+
+    def hearing(self, uniqueid: str) -> frozenset[str]:
+        """The real channels that hear each other through this channel's bridge, itself included.
+
+        Empty for a channel in no bridge or in one where nobody hears anybody. Local pairs join bridges.
+        """
+        start = self.channels.get(uniqueid)
+        if start is None or start.bridge is None:
+            return frozenset()
+        parties: set[str] = set()
+        seen = {start.bridge}
+        todo = [start.bridge]
+        while todo:
+            bridge = self.bridges.get(todo.pop())
+            if bridge is None or bridge.technology == _NOBODY_HEARS:
+                continue
+            for member in bridge.members:
+                channel = self.channels[member]
+                if channel.real:
+                    parties.add(member)
+                    continue
+                other = self.other_half(channel)
+                if other and other.bridge and other.bridge not in seen:
+                    seen.add(other.bridge)
+                    todo.append(other.bridge)
+        return frozenset(parties)
+
+    def ringing_for(self, uniqueid: str) -> Iterator[Channel | None]:
+        """The real channels now ringing for a caller, Local pairs seen through.
+
+        Yields None for a Local pair behind which nobody rings yet.
+        """
+        caller = self.channels.get(uniqueid)
+        for dest in caller.ringing if caller else ():
+            channel = self.channels.get(dest)
+            if channel is None:
+                continue
+            if channel.real:
+                yield channel
+                continue
+            other = self.other_half(channel)
+            if other is None or not other.ringing:
+                yield None
+            else:
+                yield from self.ringing_for(other.uniqueid)
+
+    def callers_of(self, uniqueid: str) -> Iterator[Channel]:
+        """The real channels that wait for this ringing channel, Local pairs seen through."""
+        ringing = self.channels.get(uniqueid)
+        caller = self.channels.get(ringing.rung_by or "") if ringing else None
+        if caller is None:
+            return
+        if caller.real:
+            yield caller
+        elif other := self.other_half(caller):
+            yield from self.callers_of(other.uniqueid)
+
+    def other_half(self, channel: Channel) -> Channel | None:
+        """`;2` of a Local channel's `;1`, and the other way round."""
+        half = channel.name[-2:]
+        if half not in (";1", ";2"):
+            return None
+        uniqueid = self._by_name.get(channel.name[:-1] + ("2" if half == ";1" else "1"))
+        return self.channels.get(uniqueid) if uniqueid else None
+
+    def situation(self, members: frozenset[str], at: float, expected: tuple[Party, ...] = ()) -> Situation:
+        """These channels (and parties not yet there) as policy sees them; the zone is policy's to fill in."""
+        channels = [self.channels[u] for u in sorted(members, key=self._order) if u in self.channels]
+        return Situation(
+            at=at,
+            parties=tuple(c.party() for c in channels) + expected,
+            dialled=tuple(dict.fromkeys(n for c in channels for n in c.dialled)),
+            contexts=tuple(dict.fromkeys(c.context for c in channels if c.context)),
+            trunks=tuple(dict.fromkeys(_peer(c.name) for c in channels if not c.extension)),
+        )
+
+    def named(self, name: str) -> Channel | None:
+        """A channel by its name."""
+        uniqueid = self._by_name.get(name)
+        return self.channels.get(uniqueid) if uniqueid else None
+
+    def _order(self, uniqueid: str) -> tuple[bool, str]:
+        """Callers first, then by age."""
+        channel = self.channels.get(uniqueid)
+        return (channel.called if channel else True, uniqueid)
+
+    # --- a restart -----------------------------------------------------------------------------
+
+    def remember(self, party: Party, together: str | None) -> None:
+        """A party of a conversation from before a restart; those with the same `together` hear each other.
+
+        They do so in a bridge of our own making, until the next Resync tells where they really are.
+        """
+        channel = self.remember_channel(party.uniqueid, party.channel)
+        channel.called = party.direction is Direction.INBOUND
+        channel.number, channel.caller_name = party.number, party.name
+        if together:
+            channel.bridge = together
+            bridge = self.bridges.setdefault(together, Bridge(together, "remembered"))
+            bridge.members[party.uniqueid] = None
+
+    def remember_channel(self, uniqueid: str, name: str) -> Channel:
+        """A channel from before a restart."""
+        return self._see(uniqueid, name, "")
+
+    # --- events --------------------------------------------------------------------------------
+
+    def apply(self, event: events.Event) -> set[str]:
+        """Take in one event; return the uniqueids of channels that it may have moved."""
+        match event:
+            case events.Newchannel():
+                channel = self._see(event.uniqueid, event.channel, event.linkedid)
+                channel.number = event.caller_id_num
+                channel.caller_name = event.caller_id_name
+                channel.context = event.context
+                self._dials(channel, event.exten)
+                return {event.uniqueid}
+            case events.DialBegin():
+                return self._dial_begin(event)
+            case events.DialEnd():
+                # An answered one rings on until it enters a bridge, or is gone: the arming must not blink.
+                answered = event.dial_status == "ANSWER"
+                return {event.dest_uniqueid} if answered else self._dial_end(event.dest_uniqueid)
+            case events.Pickup():
+                return self._pickup(event)
+            case events.Consult():
+                channel = self._see(event.uniqueid, event.channel, event.linkedid)
+                channel.number = channel.number or event.caller_id_num
+                channel.consulted = event.callees
+                self._dials(channel, event.exten)
+                return {event.uniqueid}
+            case events.BridgeEnter():
+                return self._enter(event)
+            case events.BridgeLeave():
+                channel = self._see(event.uniqueid, event.channel, event.linkedid)
+                return self._leave(channel, event.bridge_uniqueid)
+            case events.BridgeDestroy():
+                bridge = self.bridges.pop(event.bridge_uniqueid, None)
+                moved = set(bridge.members) if bridge else set()
+                for member in moved:
+                    self.channels[member].bridge = None
+                return moved
+            case events.Hangup():
+                return self._gone(event.uniqueid)
+            case events.Resync():
+                return self._resync(event)
+            case _:
+                return set()
+
+    def _see(self, uniqueid: str, name: str, linkedid: str) -> Channel:
+        """The channel, made if it is new to us, with the linkedid it has now."""
+        channel = self.channels.get(uniqueid)
+        if channel is None:
+            real = name.partition("/")[0] not in _PLUMBING
+            extension = self.names.extension(name) if real else ""
+            channel = self.channels[uniqueid] = Channel(uniqueid, name, linkedid, extension, real)
+            self._by_name[name] = uniqueid
+        channel.linkedid = linkedid or channel.linkedid
+        return channel
+
+    @staticmethod
+    def _dials(channel: Channel, exten: str) -> None:
+        """Remember a number that this channel asked for; `s`, `h` and the like are none."""
+        if exten not in channel.dialled and _DIALLED.fullmatch(exten):
+            channel.dialled += (exten,)
+
+    def _dial_begin(self, event: events.DialBegin) -> set[str]:
+        dest = self._see(event.dest_uniqueid, event.dest_channel, event.dest_linkedid)
+        dest.called = True
+        dest.dialled = ()
+        if event.uniqueid is None or event.channel is None:
+            dest.originated = True
+            return {dest.uniqueid}
+        caller = self._see(event.uniqueid, event.channel, event.linkedid)
+        if caller.originated:
+            caller.called = False
+        caller.consulted = ()
+        self._rings(caller, dest)
+        caller.context = caller.context or event.context
+        self._dials(caller, event.exten)
+        dest.number = dest.number or event.exten
+        return {caller.uniqueid, dest.uniqueid}
+
+    @staticmethod
+    def _rings(caller: Channel, dest: Channel) -> None:
+        caller.ringing.add(dest.uniqueid)
+        dest.rung_by = caller.uniqueid
+
+    def _dial_end(self, dest: str) -> set[str]:
+        channel = self.channels.get(dest)
+        caller = self.channels.get(channel.rung_by or "") if channel else None
+        if channel is None or caller is None:
+            return {dest}
+        channel.rung_by = None
+        caller.ringing.discard(dest)
+        return {dest, caller.uniqueid}
+
+    def _pickup(self, event: events.Pickup) -> set[str]:
+        """The winner is called in the target's place: what it dialled was only the pickup code."""
+        winner = self._see(event.uniqueid, event.channel, "")
+        winner.called = True
+        winner.dialled = ()
+        target = self.channels.get(event.target_uniqueid)
+        caller = self.channels.get(target.rung_by or "") if target else None
+        moved = self._dial_end(event.target_uniqueid)
+        if caller:
+            self._rings(caller, winner)
+        return {event.uniqueid, *moved}
+
+    def _enter(self, event: events.BridgeEnter) -> set[str]:
+        channel = self._see(event.uniqueid, event.channel, event.linkedid)
+        moved = {channel.uniqueid}
+        if not channel.extension and channel.called and event.caller_id_num:
+            channel.number = event.caller_id_num
+        channel.consulted = ()
+        for dest in list(channel.ringing):
+            self._dial_end(dest)
+        if channel.bridge and channel.bridge != event.bridge_uniqueid:
+            moved |= self._leave(channel, channel.bridge)
+        bridge = self.bridges.setdefault(
+            event.bridge_uniqueid, Bridge(event.bridge_uniqueid, event.bridge_technology)
+        )
+        bridge.technology = event.bridge_technology
+        swapped = self.channels.get(event.swap_uniqueid or "")
+        if swapped and swapped.bridge == bridge.uniqueid:
+            moved |= self._leave(swapped, bridge.uniqueid)
+        bridge.members[channel.uniqueid] = None
+        channel.bridge = bridge.uniqueid
+        return moved | set(bridge.members)
+
+    def _leave(self, channel: Channel, bridge_uniqueid: str) -> set[str]:
+        bridge = self.bridges.get(bridge_uniqueid)
+        if bridge is None:
+            return {channel.uniqueid}
+        bridge.members.pop(channel.uniqueid, None)
+        if channel.bridge == bridge_uniqueid:
+            channel.bridge = None
+        if not bridge.members:
+            del self.bridges[bridge_uniqueid]
+        return {channel.uniqueid, *bridge.members}
+
+    def _gone(self, uniqueid: str) -> set[str]:
+        channel = self.channels.get(uniqueid)
+        if channel is None:
+            return set()
+        moved = self._leave(channel, channel.bridge) if channel.bridge else {uniqueid}
+        moved |= self._dial_end(uniqueid)
+        for dest in list(channel.ringing):
+            moved |= self._dial_end(dest)
+        del self.channels[uniqueid]
+        if self._by_name.get(channel.name) == uniqueid:
+            del self._by_name[channel.name]
+        return moved
+
+    def _resync(self, event: events.Resync) -> set[str]:
+        """Believe the list: what is not in it is gone, what we knew of the others stays."""
+        moved = set(self.channels)
+        listed = {live.uniqueid for live in event.channels}
+        for uniqueid in [u for u in self.channels if u not in listed]:
+            self._gone(uniqueid)
+        self.bridges.clear()
+        for live in event.channels:
+            known = live.uniqueid in self.channels
+            channel = self._see(live.uniqueid, live.channel, live.linkedid)
+            channel.bridge = live.bridge_uniqueid or None
+            channel.ringing.clear()
+            if not known:
+                channel.called = live.application in ("AppDial", "AppDial2", "AppQueue")
+                channel.number = live.caller_id_num
+                channel.caller_name = live.caller_id_name
+                channel.context = live.context
+                if not channel.called:
+                    self._dials(channel, live.exten)
+            if channel.bridge:
+                bridge = Bridge(channel.bridge, live.bridge_technology)
+                bridge = self.bridges.setdefault(channel.bridge, bridge)
+                bridge.members[channel.uniqueid] = None
+        self._guess_dials(event)
+        return moved | listed
+
+    def _guess_dials(self, event: events.Resync) -> None:
+        """Who rings for whom is not listed: a ringing callee belongs to its linkedid's dialling channel."""
+        dialling = {c.linkedid: c.uniqueid for c in event.channels if c.application in ("Dial", "Queue")}
+        for live in event.channels:
+            caller = dialling.get(live.linkedid)
+            if caller and not live.bridge_uniqueid and live.application in ("AppDial", "AppQueue"):
+                self._rings(self.channels[caller], self.channels[live.uniqueid])
+
+
+def _peer(channel: str) -> str:
+    """`trunk` of `PJSIP/trunk-00000004`."""
+    return device_of(channel).partition("/")[2]

@@ -1,0 +1,164 @@
+"""What is to be done: the vocabulary of commands that the engine returns.
+
+Owns the shape of every command. Must not know how one is carried out: `ami.actions` spells those for
+Asterisk, the daemon hands the others to the store, the watcher and the archive. Every answer comes back
+as an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from recorderd.core.rows import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Something to be done."""
+
+
+# --- for Asterisk ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixMonitor(Command):
+    """Take the own voice of a channel into `path` (absolute). Answered by LaneStarted or LaneRefused.
+
+    Always with option `b`: nothing is written while the channel is in no bridge. The channel's variable
+    RECORDERD becomes `lane_id` and RECORDERD_ID the MixMonitorID, so that a restart finds both.
+    """
+
+    lane_id: str
+    uniqueid: str
+    path: str
+    beep_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopMixMonitor(Command):
+    """Stop our lane, and only ours. Answered by LaneStopped or LaneStopFailed."""
+
+    lane_id: str
+    uniqueid: str
+    mixmonitor_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopForeign(Command):
+    """Stop the newest MixMonitor on a channel, which is not ours: the decision there is never."""
+
+    uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixMonitorMute(Command):
+    """Write silence instead of the lane's voice (`muted`), or the voice again."""
+
+    lane_id: str
+    uniqueid: str
+    mixmonitor_id: str
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setvar(Command):
+    """Set a channel variable or a function such as CDR(recordingfile)."""
+
+    uniqueid: str
+    variable: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferFeature(Command):
+    """Append our feature code to the channel's DYNAMIC_FEATURES, keeping what stands there."""
+
+    uniqueid: str
+
+
+# --- for the watcher, the archive and the disk -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch(Command):
+    """Report FileSeen, then FileFault as soon as the file fails. `growing`: its channel is bridged now."""
+
+    lane_id: str
+    path: str
+    growing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwatch(Command):
+    """The lane is closed: its file may rest."""
+
+    lane_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveFile(Command):
+    """Delete a lane's file that holds nothing anyone may keep."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Seconds `[start, end)` of Asterisk's time during which a lane was in a bridge and running."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixLane:
+    """One voice for the mixer. `stretches` say when its file grew; `keep` what of that may be heard."""
+
+    lane_id: str
+    path: str
+    outside: bool
+    stretches: tuple[Stretch, ...]
+    keep: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix(Command):
+    """Lay the lanes on one time line and write them to `path`, cut back to `keep`. Answered by Mixed.
+
+    `timeline` are the stretches that the file holds, in order, end to end.
+    """
+
+    recording_id: str
+    path: str
+    timeline: tuple[Stretch, ...]
+    lanes: tuple[MixLane, ...]
+
+
+# --- for the store and for people --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Save(Command):
+    """Remember this row; a row of the same key is replaced."""
+
+    row: Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Command):
+    """The answer to a Press: `started`, `stopped`, `paused`, `resumed`, `unchanged` or `denied`, and why."""
+
+    press_id: str
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm(Command):
+    """Tell people now. `kind` is a short stable word, `sentence` is for a person, `keys` for a machine."""
+
+    at: float
+    kind: str
+    sentence: str
+    keys: Mapping[str, str] = field(default_factory=dict)

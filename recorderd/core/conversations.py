@@ -1,0 +1,171 @@
+"""Conversations: people who hear each other, followed through transfers, holds and conferences.
+
+Owns which live channels make which conversation, and when one goes on, joins another or ends. Must not know
+policy's rules or recorders. A conversation goes on as long as one of its channels lives and talks nowhere
+else: so a transfer continues it, and a consultation call is one of its own until it is joined.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from recorderd.core.calls import Calls
+from recorderd.core.policy import Decision, Mode
+from recorderd.core.recordings import LiveRecording
+from recorderd.core.rows import Conversation, Interval, RecordingState
+
+
+@dataclass(slots=True)
+class Talk:
+    """A live conversation. `members` hear each other now; none means that it waits (hold, transfer).
+
+    `channels` are those that belong to it and talk nowhere else: it lives as long as one of them does.
+    """
+
+    id: str
+    started_at: float
+    first_uniqueid: str
+    members: frozenset[str] = frozenset()
+    channels: set[str] = field(default_factory=set)
+    linkedids: dict[str, None] = field(default_factory=dict)
+    pressed: bool = False
+    last_press: tuple[str, float] = ("", 0.0)
+    masked: bool = False
+    masked_until: float | None = None
+    decision: Decision | None = None
+    interval: Interval | None = None
+    recording: LiveRecording | None = None
+    segments: int = 0
+    ended_at: float | None = None
+    joined: str | None = None
+    saved: Conversation | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """People talk and policy wants it recorded."""
+        return len(self.members) > 1 and self.decision is not None and self.decision.wanted
+
+    def row(self) -> Conversation:
+        """This conversation as it is remembered."""
+        return Conversation(
+            id=self.id,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+            linkedids=tuple(self.linkedids),
+            joined=self.joined,
+        )
+
+    def __str__(self) -> str:
+        what = self.decision if self.decision else "undecided"
+        return f"conversation {self.id} of {len(self.members)}: {what}"
+
+
+class Talks:
+    """All live conversations. `home` is the one to which a channel last belonged."""
+
+    def __init__(self, calls: Calls, new_id: Callable[[], str]) -> None:
+        self.calls = calls
+        self.new_id = new_id
+        self.talks: dict[str, Talk] = {}
+        self.home: dict[str, str] = {}
+
+    def of(self, uniqueid: str) -> Talk | None:
+        """The conversation a channel belongs to, talking now or waiting to go on."""
+        return self.talks.get(self.home.get(uniqueid, ""))
+
+    def settle(self, touched: Iterable[str], at: float) -> dict[str, Talk]:
+        """Find out again who talks with whom around these channels; return every conversation concerned.
+
+        Ended ones are among them, with `ended_at` set, and are forgotten here.
+        """
+        pool = {u for u in touched if u in self.calls.channels or u in self.home}
+        concerned = {talk.id: talk for u in pool if (talk := self.of(u))}
+        for talk in list(concerned.values()):
+            pool |= talk.members
+        groups = {g for u in pool if len(g := self.calls.hearing(u)) > 1}
+        for group in groups:
+            concerned.update({talk.id: talk for u in group if (talk := self.of(u))})
+        claimed = self._claim(groups, at)
+        for talk in concerned.values():
+            if talk.id not in claimed:
+                talk.members = frozenset()
+        concerned.update(claimed)
+        self._end(concerned, at)
+        return concerned
+
+    def _claim(self, groups: Iterable[frozenset[str]], at: float) -> dict[str, Talk]:
+        """Give every group its conversation: the one that most of its members are in, else the oldest."""
+        claimed: dict[str, Talk] = {}
+        for group in sorted(groups, key=lambda g: (-len(g), min(g))):
+            homes = Counter(talk.id for u in group if (talk := self.of(u)) and talk.id not in claimed)
+            candidates = [self.talks[h] for h in homes]
+            talk = min(
+                candidates,
+                key=lambda t: (len(t.members & group) < 2, t.started_at, t.id),
+                default=None,
+            )
+            if talk is None:
+                talk = self._start(group, at)
+            for other in candidates:
+                if other is not talk:
+                    self._join(other, talk)
+            talk.members = group
+            talk.linkedids.update(dict.fromkeys(self.calls.channels[u].linkedid for u in group))
+            for uniqueid in group:
+                self._move_home(uniqueid, talk)
+            claimed[talk.id] = talk
+        return claimed
+
+    def _move_home(self, uniqueid: str, talk: Talk) -> None:
+        before = self.of(uniqueid)
+        if before is not talk:
+            if before:
+                before.channels.discard(uniqueid)
+            self.home[uniqueid] = talk.id
+        talk.channels.add(uniqueid)
+
+    def _start(self, group: frozenset[str], at: float) -> Talk:
+        channels = [self.calls.channels[u] for u in group]
+        first = min(channels, key=lambda c: (c.called, c.uniqueid))
+        talk = Talk(self.new_id(), at, first.uniqueid)
+        self.talks[talk.id] = talk
+        return talk
+
+    @staticmethod
+    def _join(other: Talk, talk: Talk) -> None:
+        """Two conversations became one story. What somebody asked for in either goes on."""
+        other.joined = talk.id
+        talk.pressed = talk.pressed or other.pressed
+
+    def _end(self, concerned: dict[str, Talk], at: float) -> None:
+        """A conversation ends with its last channel, or when its last one talks elsewhere."""
+        for talk in concerned.values():
+            for uniqueid in [u for u in talk.channels if u not in self.calls.channels]:
+                talk.channels.discard(uniqueid)
+                self.home.pop(uniqueid, None)
+            if not talk.channels and talk.id in self.talks:
+                talk.ended_at = at
+                talk.members = frozenset()
+                del self.talks[talk.id]
+
+    # --- a restart -----------------------------------------------------------------------------
+
+    def restore(self, row: Conversation, held: Sequence[Interval], live: Sequence[LiveRecording]) -> None:
+        """A conversation from before a restart, its intervals (oldest first) and unfinished recordings."""
+        parties = {p.uniqueid: p for i in held for p in i.parties}
+        talk = Talk(row.id, row.started_at, next(iter(parties), row.id), joined=row.joined, saved=row)
+        talk.linkedids = dict.fromkeys(row.linkedids)
+        talk.interval = next((i for i in held if i.ended_at is None), None)
+        talk.segments = max((r.segment for r in live), default=0)
+        talk.recording = next((r for r in live if r.state is not RecordingState.CLOSING), None)
+        talking = {p.uniqueid for p in talk.interval.parties} if talk.interval else set()
+        if talk.interval:
+            talk.masked = talk.interval.masked
+            talk.pressed = talk.interval.wanted and talk.interval.mode == Mode.ON_DEMAND
+        self.talks[talk.id] = talk
+        for party in parties.values():
+            self.calls.remember(party, talk.id if party.uniqueid in talking else None)
+            self._move_home(party.uniqueid, talk)
+        talk.members = frozenset(talking)

@@ -1,0 +1,317 @@
+"""The funnel: every fact goes in here, every command comes out, and a recording is decided nowhere else.
+
+It is level-triggered. An event updates what we know; then `_plan` compares what should be recorded with what
+is being recorded and asks for the difference. One path serves an answered call, a transfer, a policy change,
+a lost link and a restart.
+
+Guarantees, whatever comes in: at most one of our recorders on a channel; none on a Local channel or on a
+ringing callee; a row for every lane before its file; every interval ends in exactly one outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from recorderd.core import commands, events, filenames, presses
+from recorderd.core.calls import Calls, Channel, Names
+from recorderd.core.conversations import Talk, Talks
+from recorderd.core.ledger import Ledger
+from recorderd.core.outbox import Outbox
+from recorderd.core.policy import Mode, Policy, Situation, decide
+from recorderd.core.recorder import Recorder
+from recorderd.core.rows import (
+    Conversation,
+    Direction,
+    Interval,
+    Lane,
+    LaneState,
+    Party,
+    Recording,
+    RecordingState,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the engine is told once. Paths are absolute, times are seconds.
+
+    `lanes` are the folders for lanes: the first is used, the others when a file does not come or grow.
+    `settle`: a file is taken as final so long after its recorder's end (the hang-up races the closing).
+    `margin` is cut off before a conversation that is never to be recorded. `retry` are the waits after one,
+    two, … failures of a recorder.
+    """
+
+    monitor: str
+    lanes: tuple[str, ...]
+    names: Names = Names()  # noqa: RUF009 - frozen
+    offer_feature: bool = True
+    settle: float = 0.3
+    margin: float = 0.06
+    retry: tuple[float, ...] = (0.0, 0.5, 2.0, 5.0)
+
+
+class Engine:
+    """`handle` one event at a time, in order. Ids come from `new_id`, time from the events."""
+
+    def __init__(self, settings: Settings, policy: Policy, new_id: Callable[[], str]) -> None:
+        self.settings = settings
+        self.policy = policy
+        self.deaf = True
+        self.out = Outbox()
+        self.calls = Calls(settings.names)
+        self.talks = Talks(self.calls, new_id)
+        self.recorder = Recorder(self.calls, self.out, settings.lanes, settings.retry, settings.settle)
+        self.ledger = Ledger(self.recorder, self.out, new_id, settings.monitor, settings.margin)
+        self._new_id = new_id
+        self._tagged: dict[str, str] = {}
+        self._offered: set[str] = set()
+
+    # --- the funnel ----------------------------------------------------------------------------
+
+    def handle(self, event: events.Event) -> list[commands.Command]:
+        """Take in one fact; return what is to be done, in this order."""
+        touched = self._take(event)
+        if touched:
+            touched = self._settle(touched, event.at)
+            self._plan(touched, event.at)
+        if isinstance(event, events.Tick):
+            self.ledger.sweep(event.at)
+            self.recorder.sweep(event.at)
+        return self.out.take()
+
+    def _take(self, event: events.Event) -> set[str]:
+        """Learn from the event; return the channels around which the plan is made again."""
+        match event:
+            case events.Tick():
+                return self.recorder.due(event.at) | presses.overdue(self.talks, event.at)
+            case events.MixMonitorStart():
+                self.recorder.monitor_started(event)
+                return {event.uniqueid}
+            case events.MixMonitorStop():
+                self.recorder.monitor_stopped(event)
+                return {event.uniqueid}
+            case (
+                events.LaneStarted()
+                | events.LaneRefused()
+                | events.LaneStopped()
+                | events.LaneStopFailed()
+                | events.FileSeen()
+                | events.FileFault()
+            ):
+                uniqueid = self.recorder.fact(event)
+                return {uniqueid} if uniqueid else set()
+            case events.Mixed():
+                self.ledger.mixed(event)
+                return set()
+            case events.Press():
+                return presses.press(self.talks.of(event.uniqueid), event, self.out)
+            case events.PolicyChanged():
+                self.policy = event.policy
+                return set(self.calls.channels)
+            case events.CdrWritten():
+                self.out.do(commands.Save(row=event.cdr))
+                return set()
+            case events.ConnectionLost():
+                return self._lost(event)
+            case events.Shutdown():
+                return self._vanish(dict.fromkeys(self.calls.channels, event.at))
+            case events.Resync():
+                return self._resync(event)
+            case events.Hangup():
+                return self._hangup(event)
+            case _:
+                touched = self.calls.apply(event)
+                self.recorder.follow_bridges(touched, event.at)
+                self._offer(event)
+                return touched
+
+    def _hangup(self, event: events.Hangup) -> set[str]:
+        self.recorder.hangup(event.uniqueid, event)
+        touched = self.calls.apply(event)
+        self.recorder.follow_bridges(touched, event.at)
+        self._tagged.pop(event.uniqueid, None)
+        self._offered.discard(event.uniqueid)
+        return touched
+
+    def _offer(self, event: events.Event) -> None:
+        """Give extensions our feature code before they enter a bridge: it is read only then."""
+        match event:
+            case events.DialBegin():
+                uniqueids: tuple[str | None, ...] = (event.uniqueid, event.dest_uniqueid)
+            case events.Pickup() | events.Consult():
+                uniqueids = (event.uniqueid,)
+            case _:
+                return
+        for uniqueid in uniqueids:
+            channel = self.calls.channels.get(uniqueid or "")
+            if self.settings.offer_feature and channel and channel.extension:
+                if uniqueid not in self._offered:
+                    self.out.do(commands.OfferFeature(uniqueid=channel.uniqueid))
+                self._offered.add(channel.uniqueid)
+
+    # --- conversations -------------------------------------------------------------------------
+
+    def _settle(self, touched: set[str], at: float) -> set[str]:
+        """Who talks with whom now, what policy says of it; return all channels that this concerns."""
+        for talk in self.talks.settle(touched, at).values():
+            if talk.saved != talk.row():
+                talk.saved = talk.row()
+                self.out.do(commands.Save(row=talk.saved))
+            self._decide(talk, at)
+            if talk.ended_at is not None:
+                self.ledger.close_recording(talk, at)
+            touched = touched | talk.channels
+        return touched
+
+    def _decide(self, talk: Talk, at: float) -> None:
+        """Make the decision again; a change of parties, decision or mask ends an interval and begins one."""
+        if not talk.members:
+            self.ledger.end(talk, at, None)
+            return
+        situation = self._situation(talk.members, at)
+        talk.decision = decision = decide(self.policy, situation, pressed=talk.pressed)
+        before = talk.interval
+        if before is None or (before.wanted, before.mode, before.masked, _who(before.parties)) != (
+            decision.wanted,
+            decision.mode,
+            talk.masked,
+            talk.members,
+        ):
+            self.ledger.end(talk, at, decision)
+            self.ledger.begin(talk, situation, decision)
+
+    def _situation(self, members: frozenset[str], at: float, expected: tuple[Party, ...] = ()) -> Situation:
+        return replace(self.calls.situation(members, at, expected), zone=self.policy.zone)
+
+    # --- the plan ------------------------------------------------------------------------------
+
+    def _plan(self, touched: set[str], at: float) -> None:
+        """Compare what should be recorded with what is; ask for the difference."""
+        waiting = {caller.uniqueid for u in touched for caller in self.calls.callers_of(u)}
+        for uniqueid in sorted(touched | waiting):
+            channel = self.calls.channels.get(uniqueid)
+            if channel is None or not channel.real or self.deaf:
+                continue
+            talk = self.talks.of(uniqueid)
+            talking = talk if talk is not None and uniqueid in talk.members else None
+            self._plan_channel(channel, talk, talking, at)
+            if talking:
+                self._serve(channel, talking)
+            elif lane := self.recorder.on(uniqueid):
+                self.recorder.watch(lane, growing=False)
+
+    def _plan_channel(self, channel: Channel, talk: Talk | None, talking: Talk | None, at: float) -> None:
+        lane = self.recorder.on(channel.uniqueid)
+        running = lane is not None and lane.running
+        if talking:
+            wanted: bool | None = talking.wanted
+        elif channel.ringing or channel.consulted:
+            wanted = self._armed(channel, at)
+        else:
+            # Alone between two conversations: what runs, runs on, and `b` keeps it from writing.
+            wanted = None if talk and talk.recording else False
+        if wanted and not running:
+            recording = talking.recording if talking else None
+            folder = filenames.day_folder(at, self.policy.zone)
+            self.recorder.start(channel, self._new_id(), folder, recording.id if recording else "", at)
+        elif wanted is False and lane is not None and running:
+            self.recorder.stop(lane, at)
+
+    def _armed(self, channel: Channel, at: float) -> bool:
+        """Every party now ringing for this caller would make the decision *record*."""
+        ringing = list(self.calls.ringing_for(channel.uniqueid))
+        if None in ringing:
+            return False
+        expected = [c.party() for c in ringing if c] or [self._expected(n) for n in channel.consulted]
+        caller = frozenset((channel.uniqueid,))
+        return bool(expected) and all(
+            decide(self.policy, self._situation(caller, at, (party,))).wanted for party in expected
+        )
+
+    def _expected(self, number: str) -> Party:
+        """Whom the dialplan is about to call: an extension if its device would be one."""
+        extension = self.settings.names.extension(f"PJSIP/{number}-0")
+        return Party(
+            uniqueid="", channel="", extension=extension, number=number, name="", direction=Direction.INBOUND
+        )
+
+    def _serve(self, channel: Channel, talk: Talk) -> None:
+        """A party of a running conversation: its lane belongs to the recording, its CDR to the file."""
+        lane, recording = self.recorder.on(channel.uniqueid), talk.recording
+        if lane is not None:
+            if recording and lane.running:
+                self.ledger.attach(recording, lane)
+                if lane.state is LaneState.RECORDING:
+                    self.ledger.seen(recording)
+            self.recorder.watch(lane, growing=True)
+            self.recorder.mute(lane, talk.masked)
+        if recording and recording.state is RecordingState.RECORDING:
+            for uniqueid in talk.members:
+                self._tag(uniqueid, recording.name)
+        never = talk.decision is not None and talk.decision.mode is Mode.NEVER
+        if never and lane is None and self.recorder.foreign(channel.uniqueid):
+            self.recorder.stop_foreign(channel.uniqueid)
+
+    def _tag(self, uniqueid: str, name: str) -> None:
+        """Write the file's name into the channel's CDR: after the hang-up it is too late."""
+        if self._tagged.get(uniqueid) != name:
+            self._tagged[uniqueid] = name
+            self.out.do(commands.Setvar(uniqueid=uniqueid, variable="CDR(recordingfile)", value=name))
+
+    # --- the link to Asterisk, and restarts ----------------------------------------------------
+
+    def _lost(self, event: events.ConnectionLost) -> set[str]:
+        self.deaf = True
+        if any(talk.wanted for talk in self.talks.talks.values()):
+            why = f"The link to Asterisk is lost while calls are to be recorded: {event.reason}"
+            self.out.alarm(event.at, "link-lost", why)
+        return set()
+
+    def _vanish(self, ended: dict[str, float]) -> set[str]:
+        """Channels are gone without a Hangup that we heard; `ended` says when, oldest first."""
+        touched: set[str] = set()
+        for uniqueid in sorted(ended, key=lambda u: ended[u]):
+            name = self.calls.channels[uniqueid].name
+            gone = events.Hangup(at=ended[uniqueid], channel=name, uniqueid=uniqueid, linkedid="")
+            touched |= self._settle(self._hangup(gone), gone.at)
+        return touched
+
+    def _resync(self, event: events.Resync) -> set[str]:
+        self.deaf = False
+        listed = {live.uniqueid for live in event.channels}
+        touched = self._vanish(
+            {u: event.ended.get(u, event.at) for u in self.calls.channels if u not in listed}
+        )
+        touched |= self.calls.apply(event)
+        for live in event.channels:
+            self.recorder.adopt(live, event.at)
+            if live.recording_file:
+                self._tagged.setdefault(live.uniqueid, live.recording_file)
+        self.recorder.follow_bridges(touched, event.at)
+        return touched
+
+    def restore(
+        self,
+        conversations: Iterable[Conversation],
+        held: Iterable[Interval],
+        recorded: Iterable[Recording],
+        lanes: Iterable[Lane],
+    ) -> None:
+        """Remember what was open before a restart. Call it before the first event.
+
+        `held` are the open intervals and all those of `recorded`. The first `Resync` tells what still lives.
+        """
+        held = sorted(held, key=lambda interval: interval.started_at)
+        outside = {p.uniqueid: not p.extension for i in held for p in i.parties}
+        live = [self.ledger.restore(row, held) for row in recorded]
+        for row in conversations:
+            mine = [recording for recording in live if recording.conversation_id == row.id]
+            self.talks.restore(row, [i for i in held if i.conversation_id == row.id], mine)
+        for lane in lanes:
+            users = [recording.id for recording in live if lane.id in recording.lanes]
+            self.recorder.restore(lane, users, outside.get(lane.uniqueid, False))
+
+
+def _who(parties: Iterable[Party]) -> frozenset[str]:
+    return frozenset(party.uniqueid for party in parties)

@@ -1,0 +1,333 @@
+"""What happened: the vocabulary of facts that reach the engine.
+
+Owns the shape of every fact, named as Asterisk names it. Must not know how a fact is spelled on a wire:
+`ami.translate` and the other edges build these, `core.engine` reads them.
+
+`at` is when it happened by Asterisk's clock (the Timestamp header), in seconds since the epoch, UTC.
+A field that Asterisk left empty or filled with `<unknown>` is the empty string here, never None; None says
+that Asterisk sent no such field at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from recorderd.core.policy import Policy
+    from recorderd.core.rows import Cdr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened at `at`."""
+
+    at: float
+
+
+# --- channels and who dials whom ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newchannel(Event):
+    """A channel was made. `exten` is what was dialled on a caller's channel, `s` or empty on a callee's."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+    caller_id_num: str = ""
+    caller_id_name: str = ""
+    exten: str = ""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialBegin(Event):
+    """A channel starts ringing another. An Originate has no caller: `uniqueid` and `channel` are None."""
+
+    channel: str | None
+    uniqueid: str | None
+    linkedid: str
+    caller_id_num: str = ""
+    exten: str = ""
+    context: str = ""
+    dest_channel: str
+    dest_uniqueid: str
+    dest_linkedid: str
+    dial_string: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialEnd(Event):
+    """A dial ended. `dial_status` is ANSWER, CANCEL, BUSY, ...; a pickup's winner had no DialBegin."""
+
+    uniqueid: str | None
+    dest_channel: str
+    dest_uniqueid: str
+    dial_status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pickup(Event):
+    """`uniqueid` takes over the ringing of `target_uniqueid`; a recorder there walks over with it."""
+
+    channel: str
+    uniqueid: str
+    target_uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hangup(Event):
+    """A channel is gone, and with it every recorder on it (no MixMonitorStop is sent then)."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+    cause: int = 0
+
+
+# --- bridges -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeEnter(Event):
+    """A channel entered a bridge, in the place of `swap_uniqueid` if that is given.
+
+    Parties of a bridge whose technology is `holding_bridge` (parking) do not hear each other.
+    """
+
+    bridge_uniqueid: str
+    bridge_technology: str
+    channel: str
+    uniqueid: str
+    linkedid: str
+    caller_id_num: str = ""
+    exten: str = ""
+    context: str = ""
+    swap_uniqueid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeLeave(Event):
+    """A channel left a bridge."""
+
+    bridge_uniqueid: str
+    channel: str
+    uniqueid: str
+    linkedid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeDestroy(Event):
+    """A bridge is gone."""
+
+    bridge_uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindTransfer(Event):
+    """`transferer_uniqueid` sends `transferee_uniqueid` to `extension`."""
+
+    transferer_uniqueid: str
+    transferee_uniqueid: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttendedTransfer(Event):
+    """The party at `orig_transferer_uniqueid` joined its two calls."""
+
+    orig_transferer_uniqueid: str
+    second_transferer_uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold(Event):
+    """A party put the others on hold (`held`) or came back. Nobody leaves the bridge for it."""
+
+    channel: str
+    uniqueid: str
+    held: bool
+
+
+# --- recorders ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixMonitorStart(Event):
+    """Some MixMonitor was started on a channel, ours or another's. Says nothing about a file."""
+
+    channel: str
+    uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixMonitorStop(Event):
+    """Some MixMonitor was stopped by StopMixMonitor; never sent at a hang-up."""
+
+    channel: str
+    uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneStarted(Event):
+    """Asterisk accepted our MixMonitor. Not evidence of a file: `FileSeen` is."""
+
+    lane_id: str
+    mixmonitor_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRefused(Event):
+    """Asterisk refused our MixMonitor, or did not answer in time."""
+
+    lane_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneStopped(Event):
+    """Our MixMonitor is off its channel and its file is final."""
+
+    lane_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneStopFailed(Event):
+    """Our MixMonitor could not be stopped: it was not ours, not there, or nobody answered."""
+
+    lane_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSeen(Event):
+    """The lane's file exists on disk."""
+
+    lane_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFault(Event):
+    """The lane's file is not what it should be: `missing`, `stalled`, `truncated` or `deleted`."""
+
+    lane_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed(Event):
+    """The lanes of a recording became one file, or did not (`error` says why; the lanes are kept).
+
+    `audio` maps a lane's id to the milliseconds of sound found in its file.
+    """
+
+    recording_id: str
+    duration_ms: int
+    size: int
+    audio: Mapping[str, int]
+    error: str = ""
+
+
+# --- people and policy -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consult(Event):
+    """The dialplan asks before Dial: `uniqueid` is about to call `callees` (extensions or numbers)."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+    caller_id_num: str
+    exten: str
+    context: str
+    callees: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press(Event):
+    """Somebody asks to `toggle`, `start`, `stop`, `pause` or `resume` the recording of their conversation.
+
+    `uniqueid` is the channel it is about; `by` names who asked (an extension, a user of the panel), and
+    `source` the way it came (`feature-code`, `agi`, `cli`, `panel`, `sip-info`). `id` names the press.
+    """
+
+    id: str
+    action: str
+    uniqueid: str
+    by: str
+    source: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChanged(Event):
+    """A new policy is in force from `at` on, for running conversations too."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrWritten(Event):
+    """Asterisk wrote a call detail record."""
+
+    cdr: Cdr
+
+
+# --- the link to Asterisk itself ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveChannel:
+    """One channel as CoreShowChannels and Status list it, for `Resync`.
+
+    `application` tells a caller (`Dial`, `Queue`) from a callee (`AppDial`, `AppQueue`). `lane_id` and
+    `mixmonitor_id` are our channel variables RECORDERD and RECORDERD_ID, empty where we record nothing.
+    """
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+    caller_id_num: str = ""
+    caller_id_name: str = ""
+    exten: str = ""
+    context: str = ""
+    application: str = ""
+    bridge_uniqueid: str = ""
+    bridge_technology: str = ""
+    state: str = ""
+    created: float = 0.0
+    lane_id: str = ""
+    mixmonitor_id: str = ""
+    recording_file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resync(Event):
+    """All that lives in Asterisk at `at`: whatever is not here is gone.
+
+    `ended` tells of channels that are gone when that was, by their uniqueid, where the edge found it out.
+    """
+
+    channels: tuple[LiveChannel, ...]
+    ended: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLost(Event):
+    """From `at` until the next `Resync` nobody tells us anything."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shutdown(Event):
+    """Asterisk is going down; every channel ends with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick(Event):
+    """Time passed. Sent a few times a second so that deadlines fall due."""

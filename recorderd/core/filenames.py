@@ -1,0 +1,51 @@
+"""Names that readers of FreePBX find, built from a safe alphabet only.
+
+Owns how files are called. Must not know folders' roots or whether a file exists. The caller's number is
+hostile input, a comma would end MixMonitor's file name, and FreePBX takes the date from the fourth part
+between dashes (cdr/Cdr.class.php, processPath): so neither number may hold a dash.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, tzinfo
+
+from recorderd.core.policy import Mode, Situation
+from recorderd.core.rows import Direction
+
+_UNSAFE = re.compile(r"[^0-9A-Za-z+]")
+_UNSAFE_ID = re.compile(r"[^0-9A-Za-z.-]")
+_LONGEST = 40
+
+
+def day_folder(at: float, zone: tzinfo) -> str:
+    """`2026/11/23`, by the PBX's own clock."""
+    return datetime.fromtimestamp(at, zone).strftime("%Y/%m/%d")
+
+
+def safe(number: str) -> str:
+    """A number (or name) with nothing but letters, digits and `+`; never empty."""
+    return _UNSAFE.sub("", number)[:_LONGEST] or "unknown"
+
+
+def recording_name(situation: Situation, mode: Mode, uniqueid: str, segment: int) -> str:
+    """`in-101-0612345678-20261123-101500-1700000000.4.wav`; a second segment ends in `.2.wav`.
+
+    The uniqueid keeps the two hours apart that a clock set back makes equal.
+    """
+    caller = next((p.number for p in situation.callers), "")
+    callee = next((p.number for p in situation.callees), "") or next(iter(situation.dialled), "")
+    stamp = datetime.fromtimestamp(situation.at, situation.zone).strftime("%Y%m%d-%H%M%S")
+    suffix = f".{segment}" if segment > 1 else ""
+    kind = _kind(situation, mode)
+    return f"{kind}-{safe(callee)}-{safe(caller)}-{stamp}-{_UNSAFE_ID.sub('', uniqueid)}{suffix}.wav"
+
+
+def _kind(situation: Situation, mode: Mode) -> str:
+    """FreePBX's words for it."""
+    if mode is Mode.ON_DEMAND:
+        return "ondemand"
+    if situation.internal:
+        return "internal"
+    outside_called = any(p.direction is Direction.OUTBOUND for p in situation.parties if not p.extension)
+    return "in" if outside_called else "out"

@@ -1,0 +1,200 @@
+"""The ledger: intervals and recordings from their opening to their outcome.
+
+Owns the rows that prove what became of every stretch of talk, and the moment a recording is mixed. Must not
+know why a stretch was to be recorded (the decision comes as data) or how a lane is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from recorderd.core import commands, events, filenames, intervals, recordings
+from recorderd.core.conversations import Talk
+from recorderd.core.outbox import Outbox
+from recorderd.core.policy import Decision, Mode, Situation
+from recorderd.core.recorder import Recorder
+from recorderd.core.recordings import LiveLane, LiveRecording
+from recorderd.core.rows import Interval, Outcome, Recording, RecordingState
+
+_FAULTS = frozenset((Outcome.PARTIAL, Outcome.NOT_RECORDED, Outcome.RECORDED_IN_ERROR))
+
+
+class Ledger:
+    """Writes every interval and recording. `margin` seconds are cut off before a *never*."""
+
+    def __init__(
+        self, recorder: Recorder, out: Outbox, new_id: Callable[[], str], monitor: str, margin: float
+    ) -> None:
+        self.recordings: dict[str, LiveRecording] = {}
+        self._recorder = recorder
+        self._out = out
+        self._new_id = new_id
+        self._monitor = monitor
+        self._margin = margin
+        self._closing: dict[str, None] = {}
+
+    # --- intervals -----------------------------------------------------------------------------
+
+    def begin(self, talk: Talk, situation: Situation, decision: Decision) -> None:
+        """An interval begins: these parties, this decision, this mask."""
+        if decision.wanted:
+            self._open_recording(talk, situation, decision)
+        else:
+            self.close_recording(talk, situation.at)
+        recording = talk.recording
+        talk.interval = Interval(
+            id=self._new_id(),
+            conversation_id=talk.id,
+            started_at=situation.at,
+            ended_at=None,
+            parties=situation.parties,
+            mode=decision.mode,
+            wanted=decision.wanted,
+            masked=talk.masked,
+            reason=decision.reason,
+            trace=decision.trace,
+            policy_version=decision.version,
+            recording_id=recording.id if recording else None,
+            offset_ms=recording.offset_ms() if recording else None,
+        )
+        self._out.do(commands.Save(row=talk.interval))
+
+    def end(self, talk: Talk, at: float, after: Decision | None) -> None:
+        """The running interval ends. What was not to be recorded is judged now, the rest with its audio."""
+        interval, talk.interval = talk.interval, None
+        if interval is None:
+            return
+        interval = replace(interval, ended_at=max(at, interval.started_at))
+        if interval.wanted:
+            if after is not None and after.mode is Mode.NEVER:
+                interval = replace(interval, note=recordings.CUT_BACK)
+            if talk.recording:
+                talk.recording.intervals.append(interval)
+            self._out.do(commands.Save(row=interval))
+            return
+        never = interval.mode == Mode.NEVER
+        foreign = never and any(self._recorder.foreign(p.uniqueid) for p in interval.parties)
+        self._judged(interval, Outcome.RECORDED_IN_ERROR if foreign else Outcome.NOT_BY_POLICY)
+
+    def _judged(self, interval: Interval, outcome: Outcome) -> None:
+        """An interval has its outcome; a fault is told at once."""
+        self._out.do(commands.Save(row=replace(interval, outcome=outcome)))
+        if outcome in _FAULTS:
+            who = " and ".join(p.number or p.channel for p in interval.parties)
+            lost = f", {interval.missing_ms} ms are missing" if interval.missing_ms else ""
+            at = interval.ended_at or interval.started_at
+            self._out.alarm(at, outcome, f"The talk of {who} is {outcome}{lost}", interval=interval.id)
+
+    # --- recordings ----------------------------------------------------------------------------
+
+    def _open_recording(self, talk: Talk, situation: Situation, decision: Decision) -> None:
+        if talk.recording:
+            return
+        talk.segments += 1
+        recording = LiveRecording(
+            id=self._new_id(),
+            conversation_id=talk.id,
+            segment=talk.segments,
+            folder=filenames.day_folder(situation.at, situation.zone),
+            name=filenames.recording_name(situation, decision.mode, talk.first_uniqueid, talk.segments),
+            reason=decision.reason,
+            started_at=situation.at,
+        )
+        talk.recording = self.recordings[recording.id] = recording
+        self.save(recording)
+
+    def attach(self, recording: LiveRecording, lane: LiveLane) -> None:
+        """This lane's voice belongs to this recording."""
+        if lane.id not in recording.lanes:
+            recording.lanes[lane.id] = None
+            lane.users.add(recording.id)
+            lane.recording_id = lane.recording_id or recording.id
+            self._recorder.save(lane)
+            self.save(recording)
+
+    def seen(self, recording: LiveRecording) -> None:
+        """A file of it is there."""
+        if recording.state is RecordingState.ARMED:
+            recording.state = RecordingState.RECORDING
+            self.save(recording)
+
+    def close_recording(self, talk: Talk, at: float) -> None:
+        """It takes nothing more. Its file is made when all its lanes are final."""
+        recording, talk.recording = talk.recording, None
+        if recording is not None:
+            recording.ended_at = at
+            recording.state = RecordingState.CLOSING
+            self._closing[recording.id] = None
+            self.save(recording)
+
+    def save(self, recording: LiveRecording, duration_ms: int = 0, size: int = 0) -> None:
+        """Have the recording remembered as it is now."""
+        self._out.do(commands.Save(row=recording.row(duration_ms, size)))
+
+    # --- the mix -------------------------------------------------------------------------------
+
+    def sweep(self, at: float) -> None:
+        """Have every recording mixed whose lanes are final."""
+        for recording in [self.recordings[recording_id] for recording_id in self._closing]:
+            if recording.mix_at > at:
+                continue
+            lanes = self._lanes(recording)
+            if not all(self._recorder.final(lane, at) for lane in lanes):
+                continue
+            if any(lane.spans() for lane in lanes):
+                recording.mix_at = float("inf")
+                self._out.do(recordings.mix(recording, lanes, self._monitor, self._margin))
+            else:
+                self._judge_all(recording, lanes, {}, "")
+                self._finish(recording, RecordingState.FAILED)
+
+    def mixed(self, event: events.Mixed) -> None:
+        """The mixer answered: judge every interval by the audio that was really there."""
+        recording = self.recordings.get(event.recording_id)
+        if recording is None or recording.id not in self._closing:
+            return
+        lanes = self._lanes(recording)
+        if event.error:
+            self._out.alarm(event.at, "mix-failed", f"{recording.name} cannot be made: {event.error}")
+            self._judge_all(recording, lanes, {}, f"not mixed, its lanes are kept: {event.error}")
+            for lane in lanes:
+                self._recorder.keep(lane, event.error)
+            self._finish(recording, RecordingState.FAILED)
+            return
+        self._judge_all(recording, lanes, event.audio, "")
+        for lane in lanes:
+            self._recorder.release(lane, recording.id, event.audio.get(lane.id, 0))
+        state = RecordingState.CLOSED if event.duration_ms else RecordingState.FAILED
+        self._finish(recording, state, event.duration_ms, event.size)
+
+    def _lanes(self, recording: LiveRecording) -> list[LiveLane]:
+        lanes = self._recorder.lanes
+        return [lanes[lane_id] for lane_id in recording.lanes if lane_id in lanes]
+
+    def _judge_all(
+        self, recording: LiveRecording, lanes: Iterable[LiveLane], audio: Mapping[str, int], note: str
+    ) -> None:
+        rows = [lane.row() for lane in lanes]
+        for interval in recording.intervals:
+            missing = intervals.missing_ms(interval, rows, audio)
+            outcome = intervals.judge(intervals.length_ms(interval), missing)
+            self._judged(replace(interval, missing_ms=missing, note=note or interval.note), outcome)
+
+    def _finish(
+        self, recording: LiveRecording, state: RecordingState, duration_ms: int = 0, size: int = 0
+    ) -> None:
+        recording.state = state
+        self.save(recording, duration_ms, size)
+        del self.recordings[recording.id]
+        del self._closing[recording.id]
+
+    # --- a restart -----------------------------------------------------------------------------
+
+    def restore(self, row: Recording, held: Iterable[Interval]) -> LiveRecording:
+        """A recording from before a restart, with those of its intervals that have ended."""
+        recording = self.recordings[row.id] = LiveRecording.from_row(row)
+        recording.intervals = [i for i in held if i.recording_id == row.id and i.ended_at is not None]
+        if recording.state is RecordingState.CLOSING:
+            self._closing[recording.id] = None
+        return recording

@@ -1,0 +1,211 @@
+"""The life of a lane and of a recording.
+
+Owns the state tables, the live objects and what the mixer is asked for. Must not decide whether anything is
+to be recorded: the engine says so.
+
+A **lane** is one voice taken by one MixMonitor on its own channel. A **recording** is what people play: the
+mix of all lanes over the stretches of one conversation that were to be recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from recorderd.core import commands, events
+from recorderd.core.intervals import Span
+from recorderd.core.rows import Interval, Lane, LaneState, Recording, RecordingState
+
+S = LaneState
+
+# (state, fact) -> state. A missing key is an error: that fact cannot follow that state.
+LANE: Mapping[tuple[LaneState, type[events.Event]], LaneState] = {
+    (S.STARTING, events.LaneStarted): S.ATTACHED,
+    (S.STARTING, events.LaneRefused): S.REFUSED,
+    (S.STARTING, events.FileFault): S.LOST,
+    (S.STARTING, events.Hangup): S.CLOSED,
+    (S.ATTACHED, events.FileSeen): S.RECORDING,
+    (S.ATTACHED, events.FileFault): S.LOST,
+    (S.ATTACHED, events.LaneStarted): S.ATTACHED,
+    (S.ATTACHED, events.Hangup): S.CLOSED,
+    (S.RECORDING, events.FileSeen): S.RECORDING,
+    (S.RECORDING, events.LaneStarted): S.RECORDING,
+    (S.RECORDING, events.FileFault): S.LOST,
+    (S.RECORDING, events.Hangup): S.CLOSED,
+    (S.STOPPING, events.LaneStopped): S.CLOSED,
+    (S.STOPPING, events.LaneStopFailed): S.LOST,
+    (S.STOPPING, events.FileSeen): S.STOPPING,
+    (S.STOPPING, events.FileFault): S.STOPPING,
+    (S.STOPPING, events.Hangup): S.CLOSED,
+}
+# The lane's life is over: facts that come later change nothing any more.
+OVER = frozenset((S.CLOSED, S.REFUSED, S.LOST, S.DISCARDED))
+
+
+@dataclass(slots=True)
+class LiveLane:
+    """A lane that runs, or whose file is not dealt with yet. `stretches` are when its file grew."""
+
+    id: str
+    uniqueid: str
+    channel: str
+    label: str
+    path: str
+    outside: bool
+    state: LaneState = S.STARTING
+    mixmonitor_id: str = ""
+    began: bool = False
+    muted: bool = False
+    recording_id: str = ""
+    stretches: list[list[float | None]] = field(default_factory=list)
+    ended_at: float | None = None
+    users: set[str] = field(default_factory=set)
+    note: str = ""
+
+    def advance(self, event: events.Event) -> None:
+        """Follow the state table."""
+        self.state = LANE[self.state, type(event)]
+
+    @property
+    def running(self) -> bool:
+        """Asterisk holds this MixMonitor, or is about to."""
+        return self.state in (S.STARTING, S.ATTACHED, S.RECORDING)
+
+    def open_stretch(self, at: float) -> None:
+        """Its channel is in a bridge from now on and it runs: its file grows."""
+        if self.began and not (self.stretches and self.stretches[-1][1] is None):
+            self.stretches.append([at, None])
+
+    def close_stretch(self, at: float) -> None:
+        """Its file grows no more."""
+        if self.stretches and self.stretches[-1][1] is None:
+            self.stretches[-1][1] = max(at, self.stretches[-1][0] or at)
+
+    def spans(self) -> list[Span]:
+        """The closed stretches."""
+        return [(a, b) for a, b in self.stretches if a is not None and b is not None and b > a]
+
+    def row(self, duration_ms: int = 0) -> Lane:
+        """This lane as it is remembered."""
+        return Lane(
+            id=self.id,
+            recording_id=self.recording_id,
+            uniqueid=self.uniqueid,
+            channel=self.channel,
+            label=self.label,
+            path=self.path,
+            state=self.state,
+            stretches=tuple((a, b) for a, b in self.stretches if a is not None),
+            duration_ms=duration_ms,
+            note=self.note,
+        )
+
+    @classmethod
+    def from_row(cls, row: Lane, outside: bool) -> LiveLane:
+        """A lane remembered from before a restart."""
+        lane = cls(row.id, row.uniqueid, row.channel, row.label, row.path, outside)
+        lane.state, lane.recording_id, lane.note = row.state, row.recording_id, row.note
+        lane.stretches = [[a, b] for a, b in row.stretches]
+        lane.began = bool(lane.stretches) or row.state in (S.ATTACHED, S.RECORDING, S.STOPPING)
+        return lane
+
+    def __str__(self) -> str:
+        return f"lane {self.id} on {self.channel}: {self.state}"
+
+
+@dataclass(slots=True)
+class LiveRecording:
+    """A recording that is not a finished file yet. `intervals` are the closed ones it holds, in order."""
+
+    id: str
+    conversation_id: str
+    segment: int
+    folder: str
+    name: str
+    reason: str
+    started_at: float
+    state: RecordingState = RecordingState.ARMED
+    ended_at: float | None = None
+    lanes: dict[str, None] = field(default_factory=dict)
+    intervals: list[Interval] = field(default_factory=list)
+    mix_at: float = 0.0
+
+    @property
+    def seen(self) -> bool:
+        """A file of it was seen: it may be linked."""
+        return self.state is not RecordingState.ARMED
+
+    def offset_ms(self) -> int:
+        """Where the next interval will lie in the file."""
+        return round(sum((i.ended_at or i.started_at) - i.started_at for i in self.intervals) * 1000)
+
+    def row(self, duration_ms: int = 0, size: int = 0) -> Recording:
+        """This recording as it is remembered."""
+        return Recording(
+            id=self.id,
+            conversation_id=self.conversation_id,
+            segment=self.segment,
+            folder=self.folder,
+            name=self.name,
+            state=self.state,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+            duration_ms=duration_ms,
+            size=size,
+            lanes=tuple(self.lanes),
+            reason=self.reason,
+        )
+
+    @classmethod
+    def from_row(cls, row: Recording) -> LiveRecording:
+        """A recording remembered from before a restart."""
+        recording = cls(
+            row.id, row.conversation_id, row.segment, row.folder, row.name, row.reason, row.started_at
+        )
+        recording.state, recording.ended_at = row.state, row.ended_at
+        recording.lanes = dict.fromkeys(row.lanes)
+        return recording
+
+    def __str__(self) -> str:
+        return f"recording {self.name}: {self.state}"
+
+
+def mix(recording: LiveRecording, lanes: Iterable[LiveLane], monitor: str, margin: float) -> commands.Mix:
+    """What the mixer is to make of a recording's lanes.
+
+    A voice is kept where its party took part in an interval that was to be recorded and was not masked. Where
+    policy said *never* right after, `margin` seconds before that are cut too: a stamp is not a sample.
+    """
+    intervals = recording.intervals
+    timeline = tuple(_stretch(i) for i in intervals)
+    return commands.Mix(
+        recording_id=recording.id,
+        path=f"{monitor}/{recording.folder}/{recording.name}",
+        timeline=timeline,
+        lanes=tuple(
+            commands.MixLane(
+                lane_id=lane.id,
+                path=lane.path,
+                outside=lane.outside,
+                stretches=tuple(commands.Stretch(start=a, end=b) for a, b in lane.spans()),
+                keep=tuple(
+                    commands.Stretch(start=i.started_at, end=_kept_until(i, margin))
+                    for i in intervals
+                    if not i.masked and any(p.uniqueid == lane.uniqueid for p in i.parties)
+                ),
+            )
+            for lane in lanes
+        ),
+    )
+
+
+def _stretch(interval: Interval) -> commands.Stretch:
+    return commands.Stretch(start=interval.started_at, end=interval.ended_at or interval.started_at)
+
+
+def _kept_until(interval: Interval, margin: float) -> float:
+    end = interval.ended_at or interval.started_at
+    return max(interval.started_at, end - margin) if interval.note == CUT_BACK else end
+
+
+CUT_BACK = "cut back: what came next was never to be recorded"
