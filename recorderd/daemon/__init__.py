@@ -1,0 +1,17 @@
+"""The daemon: the one room that knows all others, and joins them.
+
+service      builds the rooms, starts and ends them, reloads
+switchboard  the inbox: event -> engine -> commands -> whoever carries them out
+policies     policy from the store, the snapshot and AstDB's mirror
+brain        what the dialplan is answered from (the AGI thread)
+desk         what the control socket is answered from
+linker       CDR rows to recordings, and calls that nobody told us of
+alarms       whom to tell, and how
+spool        folders before Asterisk needs them, files that go
+metrics      Prometheus
+notify       the service manager
+"""
+
+from recorderd.daemon.service import run
+
+__all__ = ["run"]

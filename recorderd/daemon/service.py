@@ -1,0 +1,318 @@
+"""The service: builds every room, joins them, and takes them down again.
+
+Owns life and death. Must not know anything about calls. What is needed to decide and to record starts first
+and ends last; what can wait (the store, links, alarms going out) never holds it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from recorderd import __version__
+from recorderd.agi.server import FastAgiServer
+from recorderd.agi.server import Settings as AgiSettings
+from recorderd.ami import AmiSettings, AsteriskLink
+from recorderd.archive.archive import Archive
+from recorderd.archive.watch import Watcher
+from recorderd.config import Config, load
+from recorderd.control.server import ControlServer
+from recorderd.core import commands, events
+from recorderd.core.engine import Engine, Settings
+from recorderd.core.policy import Policy
+from recorderd.daemon import notify
+from recorderd.daemon.alarms import Alarms
+from recorderd.daemon.brain import Brain
+from recorderd.daemon.desk import Desk
+from recorderd.daemon.ids import new_id
+from recorderd.daemon.linker import Linker
+from recorderd.daemon.metrics import Metrics
+from recorderd.daemon.policies import Policies, state_folder
+from recorderd.daemon.spool import Spool
+from recorderd.daemon.switchboard import Switchboard
+from recorderd.errors import AmiError, ConfigError, StoreError
+from recorderd.store import open_store
+from recorderd.store.asterisk_cdr import AsteriskCdrTable
+from recorderd.store.journal import Journal
+
+log = logging.getLogger("recorderd")
+
+TICK = 0.1
+_OPEN_ROWS_SECONDS = 5.0
+_LAST_ROWS_SECONDS = 3.0
+
+
+class Service:
+    """One daemon beside one Asterisk. Make it in a running loop, then `run`."""
+
+    def __init__(self, config: Config) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self.config = config
+        self.started_at = time.time()
+        self.journal_away = False
+        state = state_folder(config)
+        self.store = open_store(config.store.url)
+        self.journal = Journal(state / "journal", self.store, tell=self._journal_says)
+        self.alarms = Alarms(config.alarms, self.journal.write)
+        self.policies = Policies(config, self.store, self._policy_changed, self.alarms.say)
+        lanes = (config.spool.lanes, *config.spool.fallback)
+        settings = Settings(
+            monitor=str(config.spool.monitor),
+            lanes=tuple(str(folder) for folder in lanes),
+            names=config.names(),
+            offer_feature=config.feature.offer,
+        )
+        self.board = Switchboard(Engine(settings, self.policies.policy, new_id), loop)
+        self.link = AsteriskLink(
+            AmiSettings(
+                host=config.asterisk.host,
+                port=config.asterisk.port,
+                username=config.asterisk.username,
+                secret=config.asterisk.secret,
+                feature=config.feature.name,
+            ),
+            self._heard,
+            tz=config.zone,
+            on_trouble=self._asterisk_trouble,
+        )
+        self.watcher = Watcher(self.board.put, now=self.link.now)
+        self.archive = Archive(self.board.put, self.link.now)
+        self.spool = Spool((config.spool.monitor, *lanes), config.zone, self.alarms.say)
+        table = self._cdr_table()
+        self.linker = Linker(
+            self.store,
+            self.journal,
+            lambda: self.policies.policy,
+            config.names,
+            time.time,
+            table,
+            writable=config.cdr.writable,
+        )
+        self.brain = Brain(lambda: self.policies.policy, config.names, self.board)
+        self.agi = FastAgiServer(
+            self.brain,
+            AgiSettings(host=config.agi.host, port=config.agi.port),
+            report=self._agi_says,
+            extension_of=config.names().extension,
+        )
+        self.metrics = Metrics(self._figures)
+        self.control = ControlServer(Desk(self, self.reload), config.control.socket, config.control.group)
+        self.board.on_row = self.linker.hear
+        self.board.connect(
+            {
+                commands.MixMonitor: self.link.execute,
+                commands.StopMixMonitor: self.link.execute,
+                commands.StopForeign: self.link.execute,
+                commands.MixMonitorMute: self.link.execute,
+                commands.Setvar: self.link.execute,
+                commands.OfferFeature: self.link.execute,
+                commands.Watch: self.watcher.watch,
+                commands.Unwatch: self.watcher.unwatch,
+                commands.RemoveFile: lambda c: self.spool.remove(c.path),
+                commands.Mix: self.archive.mix,
+                commands.Save: self.journal.write,
+                commands.Alarm: self.alarms.raise_,
+            }
+        )
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._beat = time.monotonic()
+
+    def _cdr_table(self) -> AsteriskCdrTable | None:
+        cdr = self.config.cdr
+        if cdr.source == "ami":
+            return None
+        return AsteriskCdrTable(cdr.source, zone=self.config.zone, table=cdr.table)
+
+    # --- life ----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """From start to SIGTERM. Raises RecorderdError when it cannot begin."""
+        for warning in self.config.warnings:
+            log.warning("%s", warning)
+        for fault in await asyncio.to_thread(self.spool.make_days):
+            self.alarms.say("spool", fault)
+        await self.policies.begin()
+        self._task(self.journal.run())
+        await self._restore()
+        await self.watcher.start()
+        await self.archive.start()
+        if self.config.agi.enabled:
+            self.agi.start()
+        await self.control.start()
+        for work in (
+            self.link.run(),
+            self._ticks(),
+            self.policies.follow(),
+            self.linker.run(),
+            self.linker.follow_table(),
+            self.alarms.run(),
+            self.spool.run(),
+            notify.watchdog(self._alive),
+        ):
+            self._task(work)
+        self._signals()
+        log.info("recorderd %s is running", __version__)
+        notify.notify("READY=1", "STATUS=running")
+        await self._stopping.wait()
+        notify.notify("STOPPING=1")
+        await self._end()
+
+    def stop(self) -> None:
+        """Begin to end. Recorders in Asterisk run on: the next daemon adopts them."""
+        self._stopping.set()
+
+    async def _restore(self) -> None:
+        """Take up what was open. Rows of before may still be in the journal: they go first."""
+        await self.journal.drain(_OPEN_ROWS_SECONDS)
+        try:
+            rows = await asyncio.wait_for(self.store.open_rows(), _OPEN_ROWS_SECONDS)
+        except (StoreError, TimeoutError) as error:
+            self.alarms.say("store", f"What was open before the start is not known: {error}")
+            return
+        self.board.engine.restore(rows.conversations, rows.intervals, rows.recordings, rows.lanes)
+        if rows.recordings:
+            log.info("%d recordings were open before the start", len(rows.recordings))
+
+    async def _end(self) -> None:
+        await self.link.close()
+        await self.control.close()
+        if self.config.agi.enabled:
+            await asyncio.to_thread(self.agi.stop)
+        await self.watcher.close()
+        await self.archive.close()
+        await self.journal.drain(_LAST_ROWS_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.spool.close()
+        self.journal.close()
+        await self.store.close()
+        log.info("recorderd has ended")
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical(
+                "a part of recorderd failed: the service manager shall start it again", exc_info=error
+            )
+            self.stop()
+
+    def _signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._task(self._reload_said()))
+
+    async def _ticks(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            self.board.put(events.Tick(at=self.link.now()))
+            await asyncio.sleep(TICK)
+
+    def _alive(self) -> bool:
+        return time.monotonic() - self._beat < 10 * TICK
+
+    # --- what the rooms say --------------------------------------------------------------------
+
+    def _heard(self, event: events.Event) -> None:
+        """From Asterisk: into the engine, and to those who must know when the link comes and goes."""
+        self.board.put(event)
+        if isinstance(event, events.Resync):
+            self.linker.hearing(event.at)
+            self._task(self.policies.mirror(self.link))
+            log.info("Asterisk %s: %d channels", self.link.version, len(event.channels))
+        elif isinstance(event, events.ConnectionLost):
+            self.linker.deaf(event.at)
+
+    def _agi_says(self, sentence: str) -> None:
+        """Called in the AGI thread, which must not log: a log handler may be a stuck disk."""
+        self._loop.call_soon_threadsafe(log.warning, "%s", sentence)
+
+    def _asterisk_trouble(self, error: AmiError) -> None:
+        self.alarms.say("asterisk", str(error))
+
+    def _policy_changed(self, policy: Policy) -> None:
+        if not hasattr(self, "board"):
+            return
+        self.board.put(events.PolicyChanged(at=self.link.now(), policy=policy))
+        if self.link.connected:
+            self._task(self.policies.mirror(self.link))
+
+    def _journal_says(self, kind: str, sentence: str) -> None:
+        if kind in ("database-away", "database-back"):
+            self.journal_away = kind == "database-away"
+        if kind.endswith(("-back", "-on-disk")):
+            log.info("%s", sentence)
+        else:
+            self.alarms.say(kind, sentence)
+
+    # --- reload --------------------------------------------------------------------------------
+
+    async def reload(self) -> Mapping[str, Any]:
+        """Take what the configuration file says now of policy and alarms; ConfigError keeps the old.
+
+        What is bound at the start (Asterisk, ports, folders, the store) needs a restart, and says so.
+        """
+        notify.reloading()
+        try:
+            config = await asyncio.to_thread(load, self.config.path)
+        finally:
+            notify.notify("READY=1")
+        fixed = [n for n in _FIXED if getattr(config, n) != getattr(self.config, n)]
+        restart = [f"{name} changed: that takes effect at the next restart" for name in fixed]
+        self.policies.reconfigure(config)
+        self.alarms.settings = config.alarms
+        return {
+            "policy_version": self.policies.policy.version,
+            "warnings": [*config.warnings, *restart],
+        }
+
+    async def _reload_said(self) -> None:
+        try:
+            answer = await self.reload()
+        except ConfigError as error:
+            self.alarms.say("config", f"The configuration was not reloaded, the old one stays: {error}")
+            return
+        for warning in answer["warnings"]:
+            log.warning("%s", warning)
+        log.info("the configuration was reloaded")
+
+    def _figures(self) -> dict[str, Any]:
+        status = self.board.engine
+        return {
+            "connected": self.link.connected,
+            "channels": len(status.calls.channels),
+            "conversations": len(status.talks.talks),
+            "lanes": len(status.recorder.lanes),
+            "journal_rows": self.journal.lag,
+            "mixes_waiting": self.archive.waiting,
+            "cdrs_waiting": self.linker.waiting,
+            "policy_version": status.policy.version,
+            "events_total": self.board.events,
+            "malformed_events": self.link.malformed,
+            "mode:decisions": self.board.decisions,
+            "outcome:intervals": self.board.outcomes,
+            "outcome:presses": self.board.presses,
+            "kind:alarms": self.alarms.counts,
+        }
+
+
+_FIXED = ("asterisk", "agi", "control", "store", "state", "spool", "channels", "feature", "cdr")
+
+
+async def run(config: Config) -> None:
+    """Run the daemon until it is told to stop. Raises RecorderdError when it cannot begin."""
+    service = Service(config)
+    with contextlib.suppress(asyncio.CancelledError):
+        await service.run()
