@@ -12,6 +12,7 @@ import logging
 import signal
 import time
 from collections.abc import Coroutine, Mapping
+from importlib import resources
 from typing import Any
 
 from recorderd import __version__
@@ -96,7 +97,7 @@ class Service:
         self.brain = Brain(lambda: self.policies.policy, config.names, self.board)
         self.agi = FastAgiServer(
             self.brain,
-            AgiSettings(host=config.agi.host, port=config.agi.port),
+            AgiSettings(host=config.agi.host, port=config.agi.port, sounds=_sounds(config)),
             report=self._agi_says,
             extension_of=config.names().extension,
         )
@@ -306,6 +307,12 @@ class Service:
             "outcome:presses": self.board.presses,
             "kind:alarms": self.alarms.counts,
         }
+
+
+def _sounds(config: Config) -> str:
+    """Where Asterisk finds what a presser hears: our own folder, which its user must be able to read."""
+    folder = resources.files("recorderd.agi") / "sounds"
+    return str(folder if config.feature.prompts == "tones" else folder / config.feature.prompts)
 
 
 _FIXED = ("asterisk", "agi", "control", "store", "state", "spool", "channels", "feature", "cdr")

@@ -104,7 +104,11 @@ async def _scene(
 ) -> Shown:
     """Place a call, let people talk, hang up; `speak` says whether the ledger tells it as it should."""
     stage.since = time.time()
-    call, other = await stage.phones.connect(caller, callee, number)
+    call = await caller.call(number or callee.number)
+    other = await callee.ringing()
+    await stage.talk(0.2)
+    await other.answer()
+    await call.up()
     if during:
         await during(call, other)
     else:
@@ -322,7 +326,7 @@ async def show(version: int, once: bool, as_json: bool) -> int:
         lambda: Asterisk.start(
             version,
             folder / "asterisk",
-            dialplan=f'#include "{DIALPLAN}"\n',
+            dialplan=f'[globals](+)\nRECORDERD_AGI=agi://127.0.0.1:@agi_port@\n#include "{DIALPLAN}"\n',
             before_dial="Gosub(recorderd,s,1(${EXTEN}))",
         )
     )
