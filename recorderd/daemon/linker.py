@@ -26,6 +26,8 @@ _SETTLE = 1.0
 _TABLE_EVERY = 60.0
 _LOOK_BACK = 3600.0
 _AGAIN = 0.5
+# Rows come in order, so a CDR's intervals are there when the journal is empty; under steady load it never is.
+_PATIENCE = 10.0
 
 
 class Linker:
@@ -91,7 +93,7 @@ class Linker:
             if wait > 0:
                 await asyncio.sleep(min(wait, 1.0))
                 continue
-            if self._journal.lag:
+            if self._journal.lag and self._due[0][0] + _PATIENCE > self._clock():
                 await asyncio.sleep(0.05)
                 continue
             cdr = self._due[0][2]
@@ -113,10 +115,19 @@ class Linker:
         accounted = links.account(cdr, intervals, self._policy(), self._names(), deaf=deaf)
         if accounted:
             self._journal.write(accounted)
-        if found and self._writable and self._table and not cdr.recordingfile:
+        if found and self._writable and not cdr.recordingfile:
             recordings = await self._store.recordings(id=found[0].recording_id)
             if recordings:
-                await self._table.complete(cdr.uniqueid, cdr.sequence, recordings[0].name)
+                await self._complete(cdr, recordings[0].name)
+
+    async def _complete(self, cdr: Cdr, name: str) -> None:
+        """Put the name into Asterisk's own row, which it left empty. Our tables know it either way."""
+        if self._table is None:
+            return
+        try:
+            await self._table.complete(cdr.uniqueid, cdr.sequence, name)
+        except StoreError as error:
+            log.warning("%s", error)
 
     async def _intervals(self, cdr: Cdr) -> list[Interval]:
         """Those of the row's own channel; of its conversation's other channels where that has none."""

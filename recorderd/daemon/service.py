@@ -128,7 +128,12 @@ class Service:
         cdr = self.config.cdr
         if cdr.source == "ami":
             return None
-        return AsteriskCdrTable(cdr.source, zone=self.config.zone, table=cdr.table)
+        return AsteriskCdrTable(
+            cdr.source,
+            zone=self.config.zone,
+            table=cdr.table,
+            on_bad=lambda sentence: log.warning("%s", sentence),
+        )
 
     # --- life ----------------------------------------------------------------------------------
 

@@ -7,14 +7,13 @@ folder itself, but as its own user and 0755, into which we could not write.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
-from recorderd.archive import files
+from recorderd.archive import anchors, files
 from recorderd.errors import AudioError
 
 log = logging.getLogger("recorderd.spool")
@@ -54,7 +53,7 @@ class Spool:
         return faults
 
     def remove(self, path: str) -> None:
-        """Remove a file soon; that it is gone already is well too."""
+        """Remove a lane's file and its notes soon; that they are gone already is well too."""
         self._thread.submit(_remove, path)
 
     def close(self) -> None:
@@ -63,8 +62,7 @@ class Spool:
 
 
 def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            Path(path).unlink()
-        except OSError as error:
-            log.warning("%s cannot be removed: %s", path, error.strerror)
+    try:
+        anchors.remove_lane(path)
+    except OSError as error:
+        log.warning("%s cannot be removed: %s", path, error.strerror)

@@ -1,0 +1,1 @@
+"""The steps by which a database reaches the schema of `store.tables`; `store.migrate` walks them."""

@@ -1,0 +1,1 @@
+"""One file a step, named v0001_what, never changed once released."""

@@ -1,0 +1,227 @@
+"""The store on a database, SQLite or PostgreSQL, in SQLAlchemy Core.
+
+Owns transactions and the way of rows into and out of tables. Must not know a driver (`engines` does), how
+a row is written (`writes`), how a question is put (`queries`) or what policy's tables look like
+(`sql_policy`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from recorderd.core import rows
+from recorderd.core.policy import ExtensionPolicy
+from recorderd.errors import StoreError
+from recorderd.store import changes, codec, engines, migrate, queries, sql_policy, tables, writes
+from recorderd.store.abc import AlarmRow, AuditRow, OpenRows, PolicyLogRow, PolicyRows, RuleRow, Store
+
+R = TypeVar("R", bound=rows.Row)
+
+# Migrations of a large database take their time, and another process may be at it.
+_MIGRATE_SECONDS = 60
+_BATCH = 500
+
+
+class SqlStore(Store):
+    """See `Store`. `clock` gives the time of policy changes."""
+
+    def __init__(self, url: sa.URL, clock: Callable[[], float]) -> None:
+        self._url = url
+        self._clock = clock
+        self._make_engine = engines.ENGINES[url.get_backend_name()]
+        self._engine = self._make_engine(url)
+
+    def __repr__(self) -> str:
+        return f"<SqlStore {self._url.render_as_string(hide_password=True)}>"
+
+    # --- the life of the store ---
+
+    async def migrate(self) -> None:
+        on_sqlite = self._engine.dialect.name == "sqlite"
+        more = {"busy_ms": _MIGRATE_SECONDS * 1000} if on_sqlite else {}
+        engine = self._make_engine(self._url, alone=True, **more)
+        with engines.errors_translated():
+            if on_sqlite:
+                engines.make_private(self._url)
+            async with engine.connect() as connection:
+                connection = await connection.execution_options(**engines.WRITES)
+                if on_sqlite:
+                    await _use_wal(connection)
+                async with connection.begin():
+                    await connection.run_sync(migrate.upgrade)
+
+    async def close(self) -> None:
+        # A server that is frozen would never say goodbye.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(engines.CONNECT_SECONDS):
+                await self._engine.dispose()
+
+    # --- writing ---
+
+    async def save(self, batch: Sequence[rows.Row]) -> None:
+        if batch:
+            async with self._begin(engines.WRITES) as connection:
+                await writes.save(connection, batch)
+
+    # --- policy ---
+
+    async def load_policy(self) -> PolicyRows:
+        async with self._begin(engines.ONE_INSTANT) as connection:
+            return await sql_policy.load(connection)
+
+    async def set_extension(self, policy: ExtensionPolicy, who: str, name: str | None = None) -> int:
+        async with self._begin(engines.WRITES) as connection:
+            return await sql_policy.set_extension(connection, policy, name, who, self._clock())
+
+    async def delete_extension(self, extension: str, who: str) -> int:
+        async with self._begin(engines.WRITES) as connection:
+            return await sql_policy.delete_extension(connection, extension, who, self._clock())
+
+    async def replace_rules(self, rules: Sequence[RuleRow], who: str) -> int:
+        async with self._begin(engines.WRITES) as connection:
+            return await sql_policy.replace_rules(connection, rules, who, self._clock())
+
+    async def import_policy(
+        self,
+        extensions: Sequence[ExtensionPolicy],
+        rules: Sequence[RuleRow],
+        who: str,
+        names: Mapping[str, str] | None = None,
+    ) -> int:
+        async with self._begin(engines.WRITES) as connection:
+            at = self._clock()
+            return await sql_policy.import_policy(connection, extensions, rules, names or {}, who, at)
+
+    async def policy_log(self, since: float | None = None, limit: int | None = None) -> list[PolicyLogRow]:
+        query = queries.newest(tables.policy_log, since, None, limit)
+        return (await self._ask(PolicyLogRow, query))[::-1]
+
+    def policy_changes(self) -> AsyncGenerator[int, None]:
+        return changes.watch(self._make_engine(self._url, alone=True))
+
+    # --- asking ---
+
+    async def conversation(self, id: str) -> rows.Conversation | None:
+        found = await self._ask(rows.Conversation, queries.conversation(id))
+        return found[0] if found else None
+
+    async def conversations(
+        self, since: float | None = None, until: float | None = None, *, linkedid: str | None = None
+    ) -> list[rows.Conversation]:
+        return await self._ask(rows.Conversation, queries.conversations(since, until, linkedid))
+
+    async def intervals(
+        self, since: float | None = None, until: float | None = None, **criteria: str | None
+    ) -> list[rows.Interval]:
+        return await self._ask(rows.Interval, queries.intervals(since, until, **criteria))
+
+    async def recordings(
+        self, since: float | None = None, until: float | None = None, **criteria: Any
+    ) -> list[rows.Recording]:
+        return await self._ask(rows.Recording, queries.recordings(since, until, **criteria))
+
+    async def lanes(self, recording_id: str) -> list[rows.Lane]:
+        return await self._ask(rows.Lane, queries.lanes(recording_id))
+
+    async def marks(self, conversation_id: str) -> list[rows.Mark]:
+        return await self._ask(rows.Mark, queries.marks(conversation_id))
+
+    async def open_rows(self) -> OpenRows:
+        async with self._begin(engines.ONE_INSTANT) as connection:
+            return OpenRows(
+                conversations=tuple(await _rows(connection, rows.Conversation, queries.open_conversations())),
+                intervals=tuple(await _rows(connection, rows.Interval, queries.open_intervals())),
+                recordings=tuple(await _rows(connection, rows.Recording, queries.open_recordings())),
+                lanes=tuple(await _rows(connection, rows.Lane, queries.open_lanes())),
+            )
+
+    async def cdrs(
+        self, since: float | None = None, until: float | None = None, **criteria: Any
+    ) -> list[rows.Cdr]:
+        return await self._ask(rows.Cdr, queries.cdrs(since, until, **criteria))
+
+    async def cdrs_without_link(
+        self, since: float | None = None, until: float | None = None
+    ) -> list[rows.Cdr]:
+        return await self._ask(rows.Cdr, queries.cdrs(since, until, without_link=True))
+
+    async def links(self, **criteria: str | None) -> list[rows.CdrLink]:
+        return await self._ask(rows.CdrLink, queries.links(**criteria))
+
+    async def alarms(
+        self, since: float | None = None, until: float | None = None, *, active: bool = False
+    ) -> list[AlarmRow]:
+        return await self._ask(AlarmRow, queries.alarms(since, until, active))
+
+    async def audit_append(self, entry: AuditRow) -> None:
+        await self.save([entry])
+
+    async def audit(
+        self, since: float | None = None, until: float | None = None, *, limit: int | None = None
+    ) -> list[AuditRow]:
+        return (await self._ask(AuditRow, queries.newest(tables.audit, since, until, limit)))[::-1]
+
+    # --- moving house ---
+
+    async def export(self) -> AsyncIterator[PolicyRows | Sequence[rows.Row]]:
+        async with self._begin(engines.ONE_INSTANT) as connection:
+            yield await sql_policy.load(connection)
+            for cls, table in tables.TABLES.items():
+                result = await connection.stream(sa.select(table).order_by(*table.primary_key.columns))
+                async for part in result.mappings().partitions(_BATCH):
+                    yield [codec.from_plain(cls, dict(row)) for row in part]
+
+    async def fill(self, policy: PolicyRows, batches: AsyncIterator[Iterable[rows.Row]]) -> None:
+        async with self._begin(engines.WRITES) as connection:
+            await _demand_empty(connection)
+            await sql_policy.fill(connection, policy)
+            async for batch in batches:
+                await writes.save(connection, batch)
+
+    # --- transactions ---
+
+    @asynccontextmanager
+    async def _begin(self, options: Mapping[str, bool]) -> AsyncIterator[AsyncConnection]:
+        with engines.errors_translated():
+            async with self._engine.connect() as connection:
+                connection = await connection.execution_options(**options)
+                async with connection.begin():
+                    yield connection
+
+    async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
+        async with self._begin({}) as connection:
+            return await _rows(connection, cls, query)
+
+
+async def _rows(connection: AsyncConnection, cls: type[R], query: sa.Select[Any]) -> list[R]:
+    found = (await connection.execute(query)).mappings().all()
+    try:
+        return [codec.from_plain(cls, dict(row)) for row in found]
+    except ValueError as error:
+        raise StoreError(f"The database holds a row that is none: {error}") from error
+
+
+async def _use_wal(connection: AsyncConnection) -> None:
+    """Once for all: the file remembers it. SQLite does not wait its busy time for this pragma."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    deadline = asyncio.get_running_loop().time() + _MIGRATE_SECONDS
+    while True:
+        try:
+            await driver.execute_fetchall("PRAGMA journal_mode=WAL")
+            return
+        except Exception as error:
+            if "locked" not in str(error) or asyncio.get_running_loop().time() > deadline:
+                raise StoreError(f"The database cannot be opened: {error}") from error
+            await asyncio.sleep(0.05)
+
+
+async def _demand_empty(connection: AsyncConnection) -> None:
+    for table in (tables.extensions, tables.rules, *tables.TABLES.values()):
+        if (await connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1))).first():
+            raise StoreError(f"The database is not empty (there are {table.name}): restore into a new one")
