@@ -28,7 +28,8 @@ class Brain:
     def consult(self, question: events.Consult) -> Advice:
         """What policy says of this call; the engine hears of it and arms the caller's recorder."""
         self._board.put_soon(question)
-        return advise(question, self._policy(), self._names())
+        deaf = self._board.engine.deaf
+        return advise(question, self._policy(), self._names(), deaf=deaf)
 
     def press(self, press: events.Press) -> Future[commands.Answer]:
         """Hand a press to the engine."""
@@ -39,8 +40,8 @@ class Brain:
         return self._board.armed(uniqueid)
 
 
-def advise(question: events.Consult, policy: Policy, names: Names) -> Advice:
-    """Policy on a call about to be dialled. Pure.
+def advise(question: events.Consult, policy: Policy, names: Names, *, deaf: bool = False) -> Advice:
+    """Policy on a call about to be dialled. Pure. `deaf`: Asterisk cannot be told to record it now.
 
     Of several callees, the call is to be recorded only if it is with every one of them; the strictest fail
     mode holds.

@@ -44,6 +44,7 @@ from recorderd.store.journal import Journal
 log = logging.getLogger("recorderd")
 
 TICK = 0.1
+_AGI_SILENT = 2.0
 _OPEN_ROWS_SECONDS = 5.0
 _LAST_ROWS_SECONDS = 3.0
 
@@ -227,7 +228,11 @@ class Service:
             await asyncio.sleep(TICK)
 
     def _alive(self) -> bool:
-        return time.monotonic() - self._beat < 10 * TICK
+        """Time passes in the engine, the dialplan would be answered, and Asterisk is heard or sought."""
+        return time.monotonic() - self._beat < 10 * TICK and self._answering()
+
+    def _answering(self) -> bool:
+        return not self.config.agi.enabled or self.agi.silent_seconds < _AGI_SILENT
 
     # --- what the rooms say --------------------------------------------------------------------
 

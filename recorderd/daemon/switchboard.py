@@ -114,7 +114,13 @@ class Switchboard:
             future.set_result(True)
             return
         self._armed.setdefault(uniqueid, []).append(future)
-        self._loop.call_later(_ARMED_PATIENCE, self._settle_armed, uniqueid, False)
+        self._loop.call_later(_ARMED_PATIENCE, self._give_up, uniqueid, future)
+
+    def _give_up(self, uniqueid: str, future: Future[bool]) -> None:
+        waiting = self._armed.get(uniqueid, [])
+        if future in waiting:
+            waiting.remove(future)
+            future.set_result(False)
 
     def _tell_armed(self, event: events.FileSeen | events.FileFault | events.LaneRefused) -> None:
         for uniqueid in list(self._armed):

@@ -1,0 +1,101 @@
+"""The lines between the daemon and its worker: a Mix one way, a Mixed the other, one JSON object each.
+
+Owns their spelling. Parses at the door: whatever is not exactly such a line raises AudioError.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from recorderd.core import commands, events
+from recorderd.errors import AudioError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def dump_mix(command: commands.Mix) -> bytes:
+    """One line, ASCII: a path that is no UTF-8 travels as the lone surrogates Python holds it in."""
+    return _line(
+        {
+            "recording_id": command.recording_id,
+            "path": command.path,
+            "timeline": _pairs(command.timeline),
+            "lanes": [
+                {
+                    "lane_id": lane.lane_id,
+                    "path": lane.path,
+                    "outside": lane.outside,
+                    "stretches": _pairs(lane.stretches),
+                    "keep": _pairs(lane.keep),
+                }
+                for lane in command.lanes
+            ],
+        }
+    )
+
+
+def load_mix(line: bytes) -> commands.Mix:
+    """The Mix of a line. Raises AudioError."""
+    try:
+        job = json.loads(line)
+        return commands.Mix(
+            recording_id=str(job["recording_id"]),
+            path=str(job["path"]),
+            timeline=_stretches(job["timeline"]),
+            lanes=tuple(
+                commands.MixLane(
+                    lane_id=str(lane["lane_id"]),
+                    path=str(lane["path"]),
+                    outside=bool(lane["outside"]),
+                    stretches=_stretches(lane["stretches"]),
+                    keep=_stretches(lane["keep"]),
+                )
+                for lane in job["lanes"]
+            ),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise AudioError(f"A mixing job cannot be read: {error!r}") from error
+
+
+def dump_mixed(event: events.Mixed) -> bytes:
+    """One line."""
+    return _line(
+        {
+            "at": event.at,
+            "recording_id": event.recording_id,
+            "duration_ms": event.duration_ms,
+            "size": event.size,
+            "audio": dict(event.audio),
+            "error": event.error,
+        }
+    )
+
+
+def load_mixed(line: bytes) -> events.Mixed:
+    """The Mixed of a line. Raises AudioError."""
+    try:
+        answer = json.loads(line)
+        return events.Mixed(
+            at=float(answer["at"]),
+            recording_id=str(answer["recording_id"]),
+            duration_ms=int(answer["duration_ms"]),
+            size=int(answer["size"]),
+            audio={str(lane): int(found) for lane, found in answer["audio"].items()},
+            error=str(answer["error"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise AudioError(f"The mixing worker's answer cannot be read: {error!r}") from error
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, allow_nan=False).encode("ascii") + b"\n"
+
+
+def _pairs(stretches: Sequence[commands.Stretch]) -> list[tuple[float, float]]:
+    return [(stretch.start, stretch.end) for stretch in stretches]
+
+
+def _stretches(pairs: Sequence[Sequence[float]]) -> tuple[commands.Stretch, ...]:
+    return tuple(commands.Stretch(start=float(start), end=float(end)) for start, end in pairs)
