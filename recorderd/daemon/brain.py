@@ -53,7 +53,15 @@ def advise(question: events.Consult, policy: Policy, names: Names, *, deaf: bool
     order = list(FailMode)
     fail_mode = max((d.fail_mode for d in decisions), key=order.index)
     emergency = not policy.emergency.isdisjoint((*numbers, question.exten))
-    return Advice(mode=told.mode, record=record, fail_mode=fail_mode, emergency=emergency, reason=told.reason)
+    told_before = record and deaf and fail_mode is FailMode.ANNOUNCE
+    return Advice(
+        mode=told.mode,
+        record=record,
+        fail_mode=fail_mode,
+        announce="not-recorded" if told_before else "",
+        emergency=emergency,
+        reason=told.reason,
+    )
 
 
 def _situation(question: events.Consult, callee: str, policy: Policy, names: Names) -> Situation:
