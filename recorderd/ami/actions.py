@@ -1,0 +1,182 @@
+"""How each command of the core is said to Asterisk: command in, headers out.
+
+Owns the spelling of every action we send, and what may stand in it. Pure; must not know the connection, nor
+what comes back. Builders raise AmiError, before anything is sent, for a value that Asterisk would misread.
+
+Nothing here ever reads MIXMONITOR(id,filename): for a recorder with an empty File, which ours all are, that
+kills Asterisk 16.28 and 22.10 on the spot (seen 23 Nov 2026).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from recorderd.ami.snapshot import LANE, MIXMONITOR_ID
+from recorderd.ami.wire import Headers
+from recorderd.core import commands
+from recorderd.errors import AmiError
+
+_PATH = re.compile(r"/[A-Za-z0-9_./+@=~-]+")
+_LANE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
+_MIXMONITOR_ID = re.compile(r"0x[0-9a-fA-F]{1,16}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\([A-Za-z0-9_]+\))?")
+_FEATURE = re.compile(r"[A-Za-z0-9_-]{1,70}")
+
+
+def path(value: str) -> str:
+    """An absolute path that the options parser leaves whole.
+
+    A comma would end the options, a parenthesis the argument, `..` leaves the spool (asterisk-facts 2.3).
+    """
+    if not _PATH.fullmatch(value) or ".." in value.split("/"):
+        raise AmiError(f"{value!r} is not a path that MixMonitor can be given")
+    return value
+
+
+def _fit(pattern: re.Pattern[str], value: str, what: str) -> str:
+    if not pattern.fullmatch(value):
+        raise AmiError(f"{value!r} is not {what}")
+    return value
+
+
+def channel(uniqueid: str) -> str:
+    """Exactly one channel: empty would mean a global variable in Setvar, `/.../` a pattern in Hangup."""
+    if not uniqueid or uniqueid.startswith("/"):
+        raise AmiError(f"{uniqueid!r} is not a channel's id")
+    return uniqueid
+
+
+def mixmonitor(command: commands.MixMonitor, ami_version: str = "") -> Headers:
+    """Only the own voice (`r`), only while bridged (`b`), the id into our variable (`i`).
+
+    Never `p` or `P`: they block the whole manager session for half a second (asterisk-facts 2.7).
+    """
+    beep = f"B({int(command.beep_seconds)})" if command.beep_seconds > 0 else ""
+    silence = "S" if _cuts_silence_out(ami_version) else ""
+    return {
+        "Action": "MixMonitor",
+        "Channel": channel(command.uniqueid),
+        "File": "",
+        "Options": f"br({path(command.path)}){silence}i({MIXMONITOR_ID}){beep}",
+    }
+
+
+def _cuts_silence_out(ami_version: str) -> bool:
+    """Whether a lane would lose every moment in which its own telephone sends nothing, while the peer talks.
+
+    22 (AMI 11) fills it with silence; 16 (AMI 5) does so with option `S` only (docs/lanes.md), on which 22
+    would log a NOTICE each time. Those in between take it as either.
+    """
+    major = ami_version.partition(".")[0]
+    return major.isascii() and major.isdigit() and int(major) < 11
+
+
+def stop_mixmonitor(command: commands.StopMixMonitor) -> Headers:
+    return {
+        "Action": "StopMixMonitor",
+        "Channel": channel(command.uniqueid),
+        "MixMonitorID": _fit(_MIXMONITOR_ID, command.mixmonitor_id, "a MixMonitorID"),
+    }
+
+
+def stop_foreign(command: commands.StopForeign) -> Headers:
+    """Without an id Asterisk stops the newest on the channel."""
+    return {"Action": "StopMixMonitor", "Channel": channel(command.uniqueid)}
+
+
+def mixmonitor_mute(command: commands.MixMonitorMute) -> Headers:
+    """22 mutes the one recorder named; 16 ignores the id and mutes every recorder of the channel.
+
+    The own voice of a channel is what Asterisk reads from it; a neighbour's other half stays audible on 16.
+    """
+    return {
+        "Action": "MixMonitorMute",
+        "Channel": channel(command.uniqueid),
+        "Direction": "read",
+        "State": "1" if command.muted else "0",
+        "MixMonitorID": _fit(_MIXMONITOR_ID, command.mixmonitor_id, "a MixMonitorID"),
+    }
+
+
+def setvar(command: commands.Setvar) -> Headers:
+    return variable_set(command.uniqueid, command.variable, command.value)
+
+
+def variable_set(uniqueid: str, variable: str, value: str) -> Headers:
+    """Asterisk does not expand `${...}` in a Setvar's value."""
+    _fit(_VARIABLE, variable, "the name of a variable")
+    return {"Action": "Setvar", "Channel": channel(uniqueid), "Variable": variable, "Value": value}
+
+
+def variable_get(uniqueid: str, variable: str) -> Headers:
+    _fit(_VARIABLE, variable, "the name of a variable")
+    if variable.upper().startswith("MIXMONITOR("):
+        raise AmiError("MIXMONITOR() kills Asterisk and is never read")
+    return {"Action": "Getvar", "Channel": channel(uniqueid), "Variable": variable}
+
+
+def lane_set(uniqueid: str, lane_id: str) -> Headers:
+    """Our mark on the channel, by which a restart knows the recorder there as ours."""
+    return variable_set(uniqueid, LANE, _fit(_LANE_ID, lane_id, "a lane's id") if lane_id else "")
+
+
+def id_forgotten(uniqueid: str) -> Headers:
+    return variable_set(uniqueid, MIXMONITOR_ID, "")
+
+
+def features_read(command: commands.OfferFeature) -> Headers:
+    return variable_get(command.uniqueid, "DYNAMIC_FEATURES")
+
+
+def features_with(offered: str, feature: str) -> str | None:
+    """DYNAMIC_FEATURES with ours appended, what the dialplan put there kept; None if it is there already."""
+    _fit(_FEATURE, feature, "the name of a feature")
+    if feature in offered.split("#"):
+        return None
+    return f"{offered}#{feature}" if offered else feature
+
+
+def db_put(family: str, key: str, value: str) -> Headers:
+    return {"Action": "DBPut", "Family": family, "Key": key, "Val": value}
+
+
+def db_del_tree(family: str) -> Headers:
+    return {"Action": "DBDelTree", "Family": family}
+
+
+def db_get_tree(family: str) -> Headers:
+    return {"Action": "DBGetTree", "Family": family}
+
+
+def hangup(uniqueid: str, cause: int = 16) -> Headers:
+    return {"Action": "Hangup", "Channel": channel(uniqueid), "Cause": str(cause)}
+
+
+def redirect(uniqueid: str, context: str, exten: str, priority: int = 1) -> Headers:
+    return {
+        "Action": "Redirect",
+        "Channel": channel(uniqueid),
+        "Context": context,
+        "Exten": exten,
+        "Priority": str(priority),
+    }
+
+
+BUILDERS: dict[type[commands.Command], Callable[..., Headers]] = {
+    commands.MixMonitor: mixmonitor,
+    commands.StopMixMonitor: stop_mixmonitor,
+    commands.StopForeign: stop_foreign,
+    commands.MixMonitorMute: mixmonitor_mute,
+    commands.Setvar: setvar,
+    commands.OfferFeature: features_read,
+}
+"""Every command that is for Asterisk, and the action it ends in; OfferFeature begins with a question."""
+
+NEEDED = frozenset(
+    {
+        *("MixMonitor", "StopMixMonitor", "MixMonitorMute", "Setvar", "Getvar", "Status", "BridgeList"),
+        *("Filter", "Events", "Ping", "DBPut", "DBDelTree", "DBGetTree", "Hangup", "Redirect"),
+    }
+)
+"""The actions we use: they ask for `write = system,call` and nothing more."""

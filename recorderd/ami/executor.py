@@ -1,0 +1,240 @@
+"""Carries out the core's commands for Asterisk, and says as events what came of them.
+
+Owns the steps of each command: what is asked first, what is sent at once, what is undone. Must not decide
+what is recorded, nor know how a connection is kept.
+
+`execute` writes to the socket before it returns, without a detour through a task: what passes between a
+BridgeEnter and the MixMonitor is lost audio, millisecond for millisecond (asterisk-facts 3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Protocol
+
+from recorderd.ami import actions, snapshot, wire
+from recorderd.ami.pending import Reply
+from recorderd.core import commands, events
+from recorderd.errors import ActionRefused, AmiError
+
+log = logging.getLogger("recorderd.ami")
+
+
+class Send(Protocol):
+    """Writes an action now; see `AmiClient.send_action`."""
+
+    def __call__(
+        self, headers: wire.Headers, *, late: Callable[[wire.Headers], None] | None = None
+    ) -> asyncio.Future[Reply]: ...
+
+
+class Executor:
+    """One per Asterisk. `put` is never called from within `execute`, only later, from the event loop."""
+
+    def __init__(
+        self,
+        send: Send,
+        put: Callable[[events.Event], object],
+        now: Callable[[], float],
+        ami_version: Callable[[], str],
+        feature: str,
+        trouble: Callable[[AmiError], object],
+    ) -> None:
+        self._send, self._put, self._now = send, put, now
+        self._ami_version = ami_version
+        self._feature = feature
+        self._trouble = trouble
+        self._marks: dict[str, str] = {}
+        """The lane whose mark we last put on a channel, by the channel's uniqueid."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._carry_out: dict[type[commands.Command], Callable[[Any], None]] = {
+            commands.MixMonitor: self._mixmonitor,
+            commands.StopMixMonitor: self._stop,
+            commands.StopForeign: self._stop_foreign,
+            commands.MixMonitorMute: self._mute,
+            commands.Setvar: self._setvar,
+            commands.OfferFeature: self._offer_feature,
+        }
+
+    def execute(self, command: commands.Command) -> None:
+        """Raises KeyError for a command that is not Asterisk's; all else becomes an event or a log line."""
+        self._carry_out[type(command)](command)
+
+    def forget(self, uniqueid: str) -> None:
+        """The channel is gone."""
+        self._marks.pop(uniqueid, None)
+
+    async def close(self) -> None:
+        """Steps not yet taken are not taken any more."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # --- lanes
+
+    def _mixmonitor(self, command: commands.MixMonitor) -> None:
+        try:
+            start = actions.mixmonitor(command, self._ami_version())
+            mark = actions.lane_set(command.uniqueid, command.lane_id)
+            started = self._send(start, late=partial(self._started_too_late, command))
+        except AmiError as error:
+            self._soon(events.LaneRefused(at=self._now(), lane_id=command.lane_id, reason=str(error)))
+            return
+        # At once, not after the answer: if the link breaks in between, the recorder is still known as ours.
+        self._marks[command.uniqueid] = command.lane_id
+        self._try(mark, "marking a channel as recorded")
+        started.add_done_callback(partial(self._started, command))
+
+    def _started(self, command: commands.MixMonitor, answer: asyncio.Future[Reply]) -> None:
+        error = answer.exception()
+        if error is None and (mixmonitor_id := answer.result().headers.get("MixMonitorID")):
+            self._put(
+                events.LaneStarted(at=self._now(), lane_id=command.lane_id, mixmonitor_id=mixmonitor_id)
+            )
+            return
+        if error is None or isinstance(error, ActionRefused):
+            self._unmark(command.uniqueid, command.lane_id)
+        reason = str(error or "Asterisk gave no MixMonitorID")
+        self._put(events.LaneRefused(at=self._now(), lane_id=command.lane_id, reason=reason))
+
+    def _started_too_late(self, command: commands.MixMonitor, headers: wire.Headers) -> None:
+        """The lane was given up when no answer came: a recorder that nobody knows of must not run on."""
+        mixmonitor_id = headers.get("MixMonitorID")
+        if headers.get("Response") != "Success" or not mixmonitor_id:
+            return
+        log.warning("lane %s was started after its deadline and is stopped again", command.lane_id)
+        stop = commands.StopMixMonitor(
+            lane_id=command.lane_id, uniqueid=command.uniqueid, mixmonitor_id=mixmonitor_id
+        )
+        self._try(actions.stop_mixmonitor(stop), "stopping a lane that started too late")
+        self._unmark(command.uniqueid, command.lane_id)
+
+    def _stop(self, command: commands.StopMixMonitor) -> None:
+        """An id is a heap address that another recorder may have by now: it must still be marked as ours."""
+        failed = partial(events.LaneStopFailed, lane_id=command.lane_id)
+        try:
+            stop = actions.stop_mixmonitor(command)
+            asked = self._both_marks(command.uniqueid)
+        except AmiError as error:
+            self._soon(failed(at=self._now(), reason=str(error)))
+            return
+
+        async def steps() -> None:
+            try:
+                mixmonitor_id, lane_id = await asked
+                if (mixmonitor_id, lane_id) != (command.mixmonitor_id, command.lane_id):
+                    there = f"{lane_id} ({mixmonitor_id})" if lane_id else "not ours"
+                    raise AmiError(f"the channel's recorder is {there}")
+                stopped = self._send(stop)
+                # In the same breath, so that the mark of a lane started next is not wiped.
+                self._unmark(command.uniqueid, command.lane_id)
+                await stopped
+            except AmiError as error:
+                self._put(failed(at=self._now(), reason=str(error)))
+            else:
+                self._put(events.LaneStopped(at=self._now(), lane_id=command.lane_id))
+
+        self._go(steps())
+
+    def _both_marks(self, uniqueid: str) -> asyncio.Future[list[str]]:
+        """What the channel's variables say: the MixMonitorID and the lane's id."""
+        asked = [
+            self._send(actions.variable_get(uniqueid, name))
+            for name in (snapshot.MIXMONITOR_ID, snapshot.LANE)
+        ]
+
+        async def values() -> list[str]:
+            return [reply.headers.get("Value", "") for reply in await asyncio.gather(*asked)]
+
+        return asyncio.ensure_future(values())
+
+    def _unmark(self, uniqueid: str, lane_id: str) -> None:
+        """Takes the lane's marks off the channel, unless they are another lane's by now."""
+        if self._marks.get(uniqueid, lane_id) != lane_id:
+            return
+        self._marks.pop(uniqueid, None)
+        self._try(actions.lane_set(uniqueid, ""), "unmarking a channel")
+        self._try(actions.id_forgotten(uniqueid), "unmarking a channel")
+
+    def _mute(self, command: commands.MixMonitorMute) -> None:
+        done = "muting" if command.muted else "unmuting"
+        try:
+            muted = self._send(actions.mixmonitor_mute(command))
+        except AmiError as error:
+            self._trouble(AmiError(f"{done} lane {command.lane_id} failed: {error}"))
+            return
+
+        def told(answer: asyncio.Future[Reply]) -> None:
+            if error := answer.exception():
+                self._trouble(AmiError(f"{done} lane {command.lane_id} failed: {error}"))
+
+        muted.add_done_callback(told)
+
+    # --- the rest
+
+    def _stop_foreign(self, command: commands.StopForeign) -> None:
+        """Asterisk would stop the newest, whoever's it is; so not while our own mark is there."""
+
+        async def steps(asked: asyncio.Future[list[str]]) -> None:
+            try:
+                _, lane_id = await asked
+                if lane_id:
+                    raise AmiError(f"our own lane {lane_id} is on that channel")
+                await self._send(actions.stop_foreign(command))
+            except AmiError as error:
+                failed(error)
+
+        def failed(error: AmiError) -> None:
+            self._trouble(AmiError(f"another's recorder on {command.uniqueid} was not stopped: {error}"))
+
+        try:
+            self._go(steps(self._both_marks(command.uniqueid)))
+        except AmiError as error:
+            failed(error)
+
+    def _setvar(self, command: commands.Setvar) -> None:
+        try:
+            headers = actions.setvar(command)
+        except AmiError as error:
+            log.warning("%s was not set: %s", command.variable, error)
+            return
+        self._try(headers, f"setting {command.variable}")
+
+    def _offer_feature(self, command: commands.OfferFeature) -> None:
+        async def steps(asked: asyncio.Future[Reply]) -> None:
+            try:
+                offered = (await asked).headers.get("Value", "")
+                with_ours = actions.features_with(offered, self._feature)
+                if with_ours is not None:
+                    await self._send(actions.variable_set(command.uniqueid, "DYNAMIC_FEATURES", with_ours))
+            except AmiError as error:
+                log.info("the feature code was not offered on %s: %s", command.uniqueid, error)
+
+        try:
+            self._go(steps(self._send(actions.features_read(command))))
+        except AmiError as error:
+            log.info("the feature code was not offered on %s: %s", command.uniqueid, error)
+
+    def _try(self, headers: wire.Headers, what: str) -> None:
+        """An action whose failure changes nothing for us: most often the channel has just gone."""
+
+        def told(answer: asyncio.Future[Reply]) -> None:
+            if error := answer.exception():
+                log.info("%s failed: %s", what, error)
+
+        try:
+            self._send(headers).add_done_callback(told)
+        except AmiError as error:
+            log.info("%s failed: %s", what, error)
+
+    def _soon(self, event: events.Event) -> None:
+        asyncio.get_running_loop().call_soon(self._put, event)
+
+    def _go(self, steps: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(steps)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

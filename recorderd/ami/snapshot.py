@@ -1,0 +1,75 @@
+"""All that lives in Asterisk now, from the replies to Status and BridgeList.
+
+Owns what these lists say. Pure; must not know when one is asked for. Status alone names every channel with
+its Uniqueid, Linkedid, bridge, application and our variables, in one reply, so that no two lists can disagree
+(CoreShowChannels adds nothing). BridgeList is asked for just before and adds each bridge's technology; a
+bridge made in between has none here, and its BridgeEnter follows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from recorderd.ami import wire
+from recorderd.ami.translate import known, printable
+from recorderd.core import events
+
+LANE = "RECORDERD"
+"""The channel variable that holds our lane's id."""
+
+MIXMONITOR_ID = "RECORDERD_ID"
+"""The channel variable into which Asterisk writes the MixMonitorID (option `i`)."""
+
+RECORDING_FILE = "CDR(recordingfile)"
+
+STATUS: wire.Headers = {"Action": "Status", "Variables": f"{LANE},{MIXMONITOR_ID},{RECORDING_FILE}"}
+BRIDGES: wire.Headers = {"Action": "BridgeList"}
+
+
+_READ = (
+    *("Channel", "Uniqueid", "Linkedid", "CallerIDNum", "CallerIDName", "Exten", "Context"),
+    *("ChannelStateDesc", "BridgeID", "Application", "Seconds", "Variable"),
+)
+_HEADERS = re.compile(rf"\r\n({'|'.join(_READ)}): ([^\r]*)")
+"""Only a third of what Status says: with ten thousand channels the rest would take longer than all this."""
+
+
+def channel(message: bytes, at: float, technologies: Mapping[str, str]) -> events.LiveChannel | None:
+    """One Status event; None if it names no channel. `at` is when it was asked for."""
+    headers = _HEADERS.findall(wire.text(message))
+    one = {name: value for name, value in headers if value != "<unknown>"}
+    get = one.get
+    uniqueid, name = get("Uniqueid"), get("Channel")
+    if not uniqueid or not name:
+        return None
+    # Each variable is a header `Variable: NAME=VALUE` of its own.
+    variables = dict([value.split("=", 1) for name, value in headers if name == "Variable" and "=" in value])
+    bridge_uniqueid = get("BridgeID", "")
+    return events.LiveChannel(
+        channel=name,
+        uniqueid=uniqueid,
+        linkedid=get("Linkedid") or uniqueid,
+        caller_id_num=printable(get("CallerIDNum", "")),
+        caller_id_name=printable(get("CallerIDName", "")),
+        exten=printable(get("Exten", "")),
+        context=printable(get("Context", "")),
+        application=printable(get("Application", "")),
+        bridge_uniqueid=bridge_uniqueid,
+        bridge_technology=technologies.get(bridge_uniqueid, ""),
+        state=get("ChannelStateDesc", ""),
+        created=at - _seconds(get("Seconds", "")),
+        lane_id=known(variables.get(LANE, "")),
+        mixmonitor_id=known(variables.get(MIXMONITOR_ID, "")),
+        recording_file=printable(known(variables.get(RECORDING_FILE, ""))),
+    )
+
+
+def bridge(message: bytes) -> tuple[str, str]:
+    """One BridgeListItem: the bridge's id and its technology."""
+    headers = wire.parse(message)
+    return headers.get("BridgeUniqueid", ""), known(headers.get("BridgeTechnology", ""))
+
+
+def _seconds(value: str) -> int:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0

@@ -1,0 +1,303 @@
+"""Commands carried out against a fake Asterisk, and the events that come of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from recorderd.ami import fake_pbx
+from recorderd.ami.actions import BUILDERS
+from recorderd.ami.executor import Executor
+from recorderd.ami.fake import FakeAsterisk
+from recorderd.ami.fake_pbx import event
+from recorderd.core import commands, events
+from tests.ami.conftest import Linked, until
+
+Link = Callable[..., "asyncio.Future[Linked]"]
+START = commands.MixMonitor(lane_id="l1", uniqueid="u.1", path="/spool/l1.wav")
+
+
+def stop(mixmonitor_id: str, lane_id: str = "l1") -> commands.StopMixMonitor:
+    return commands.StopMixMonitor(lane_id=lane_id, uniqueid="u.1", mixmonitor_id=mixmonitor_id)
+
+
+async def started(one: Linked, command: commands.MixMonitor = START) -> str:
+    """Starts a lane; its MixMonitorID."""
+    before = len(one.of(events.LaneStarted))
+    one.link.execute(command)
+    await until(lambda: len(one.of(events.LaneStarted)) > before)
+    answer = one.of(events.LaneStarted)[-1]
+    assert isinstance(answer, events.LaneStarted)
+    assert answer.lane_id == command.lane_id
+    return answer.mixmonitor_id
+
+
+async def settled(one: Linked) -> None:
+    """Everything sent so far has been answered: Asterisk answers in order."""
+    await one.link.missing_rights()
+    await asyncio.sleep(0)
+
+
+def reason(one: Linked, kind: type[events.Event]) -> str:
+    return str(getattr(one.of(kind)[-1], "reason"))  # noqa: B009 - the kinds that have one
+
+
+def test_every_command_for_asterisk_has_an_executor() -> None:
+    executor = Executor(lambda *_a, **_k: None, lambda _e: None, lambda: 0.0, str, "f", lambda _e: None)  # type: ignore[arg-type]
+    assert executor._carry_out.keys() == BUILDERS.keys()
+
+
+async def test_a_lane_that_asterisk_takes_is_started_and_marked_as_ours(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    mixmonitor_id = await started(one)
+    await settled(one)
+    assert asterisk.variables["u.1"] == {"RECORDERD": "l1", "RECORDERD_ID": mixmonitor_id}
+    assert asterisk.actions("MixMonitor")[0]["Options"] == "br(/spool/l1.wav)i(RECORDERD_ID)"
+
+
+@pytest.mark.parametrize(
+    ("ami_version", "silence"), [("5.0.4", "S"), ("9.0.0", "S"), ("11.0.0", ""), ("?", "")]
+)
+async def test_silence_is_asked_for_where_asterisk_would_cut_it_out(
+    asterisk: FakeAsterisk, linked: Link, ami_version: str, silence: str
+) -> None:
+    asterisk.banner = f"Asterisk Call Manager/{ami_version}"
+    await started(await linked())
+    options = asterisk.actions("MixMonitor")[0]["Options"]
+    assert options == f"br(/spool/l1.wav){silence}i(RECORDERD_ID)"
+
+
+async def test_nothing_is_put_from_within_execute(linked: Link) -> None:
+    one = await linked()
+    before = list(one.events)
+    one.link.execute(START)
+    one.link.execute(commands.MixMonitor(lane_id="l2", uniqueid="u.2", path="not absolute"))
+    one.link.execute(stop("not an id"))
+    assert one.events == before
+    await until(
+        lambda: one.of(events.LaneStarted) and one.of(events.LaneRefused) and one.of(events.LaneStopFailed)
+    )
+
+
+async def test_the_action_is_on_the_wire_before_execute_returns(asterisk: FakeAsterisk, linked: Link) -> None:
+    """What passes between a BridgeEnter and its MixMonitor is lost audio, so there is no hop in between."""
+    one = await linked()
+    await settled(one)
+    theirs = asterisk.sessions[0].writer.get_extra_info("socket")
+    with socket.socket(fileno=os.dup(theirs.fileno())) as peer:
+        one.link.execute(START)
+        # Nothing else has run since: what the kernel holds for the other side was written by execute itself.
+        assert select.select([peer], [], [], 5.0)[0]
+        assert peer.recv(65536, socket.MSG_PEEK).startswith(b"Action: MixMonitor\r\nChannel: u.1\r\n")
+
+
+async def test_a_lane_that_asterisk_refuses_is_refused_in_its_own_words_and_unmarked(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    asterisk.answers["MixMonitor"] = lambda action: fake_pbx.fail(action, "No such channel")
+    one = await linked()
+    one.link.execute(START)
+    await until(lambda: one.of(events.LaneRefused))
+    await settled(one)
+    assert reason(one, events.LaneRefused) == "No such channel"
+    assert asterisk.variables["u.1"]["RECORDERD"] == ""
+
+
+async def test_a_missing_permission_refuses_the_lane_and_says_so(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    asterisk.faults.forbidden = frozenset({"MixMonitor"})
+    one = await linked()
+    one.link.execute(START)
+    await until(lambda: one.of(events.LaneRefused))
+    assert reason(one, events.LaneRefused) == "Permission denied"
+    assert await one.link.missing_rights() == ("MixMonitor",)
+
+
+async def test_while_down_a_lane_is_refused_at_once_and_never_started_later(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    await asterisk.stop()
+    await until(lambda: one.of(events.ConnectionLost))
+    one.link.execute(START)
+    one.link.execute(stop("0x7f1"))
+    await until(lambda: one.of(events.LaneRefused) and one.of(events.LaneStopFailed))
+    assert "no connection" in reason(one, events.LaneRefused)
+    await asterisk.start()
+    await until(lambda: one.link.connected)
+    await settled(one)
+    assert not asterisk.actions("MixMonitor")
+    assert not asterisk.actions("StopMixMonitor")
+
+
+async def test_a_hostile_path_refuses_the_lane_and_sends_nothing(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    one.link.execute(commands.MixMonitor(lane_id="l1", uniqueid="u.1", path="/a,b\r\nAction: Originate"))
+    await until(lambda: one.of(events.LaneRefused))
+    await settled(one)
+    assert not asterisk.actions("MixMonitor")
+    assert not asterisk.actions("Setvar")
+
+
+async def test_a_lane_answered_after_its_deadline_is_refused_and_stopped_again(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked(settings={"action_deadline": 0.1})
+    asterisk.faults.delays["MixMonitor"] = 0.2
+    one.link.execute(START)
+    await until(lambda: one.of(events.LaneRefused))
+    await until(lambda: asterisk.actions("StopMixMonitor"))
+    await until(lambda: not asterisk.recorders["u.1"])
+    assert not one.of(events.LaneStarted)
+
+
+async def test_our_lane_is_stopped_and_its_marks_are_taken_off(asterisk: FakeAsterisk, linked: Link) -> None:
+    one = await linked()
+    one.link.execute(stop(await started(one)))
+    await until(lambda: one.of(events.LaneStopped))
+    await settled(one)
+    assert asterisk.recorders["u.1"] == []
+    assert asterisk.variables["u.1"] == {"RECORDERD": "", "RECORDERD_ID": ""}
+
+
+async def test_a_lane_of_before_our_restart_is_stopped_by_its_marks(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    asterisk.recorders["u.1"] = ["0x7f1"]
+    asterisk.variables["u.1"] = {"RECORDERD": "l1", "RECORDERD_ID": "0x7f1"}
+    one = await linked()
+    one.link.execute(stop("0x7f1"))
+    await until(lambda: one.of(events.LaneStopped))
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {},
+        {"RECORDERD": "l1", "RECORDERD_ID": "0x7f2"},
+        {"RECORDERD": "l9", "RECORDERD_ID": "0x7f1"},
+        {"RECORDERD_ID": "0x7f1"},
+    ],
+)
+async def test_an_id_that_is_not_marked_as_ours_is_left_alone(
+    asterisk: FakeAsterisk, linked: Link, marks: dict[str, str]
+) -> None:
+    asterisk.recorders["u.1"] = ["0x7f1"]
+    asterisk.variables["u.1"] = marks
+    one = await linked()
+    one.link.execute(stop("0x7f1"))
+    await until(lambda: one.of(events.LaneStopFailed))
+    await settled(one)
+    assert "the channel's recorder is " in reason(one, events.LaneStopFailed)
+    assert asterisk.recorders["u.1"] == ["0x7f1"]
+
+
+async def test_a_stop_that_asterisk_refuses_has_failed(asterisk: FakeAsterisk, linked: Link) -> None:
+    one = await linked()
+    mixmonitor_id = await started(one)
+    asterisk.recorders["u.1"].clear()
+    one.link.execute(stop(mixmonitor_id))
+    await until(lambda: one.of(events.LaneStopFailed))
+    assert reason(one, events.LaneStopFailed) == "Could not stop monitoring channel"
+
+
+async def test_a_lane_started_while_another_stops_keeps_its_marks(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    first = await started(one)
+    one.link.execute(stop(first))
+    second = await started(one, commands.MixMonitor(lane_id="l2", uniqueid="u.1", path="/spool/l2.wav"))
+    await until(lambda: one.of(events.LaneStopped) or one.of(events.LaneStopFailed))
+    await settled(one)
+    assert asterisk.variables["u.1"] == {"RECORDERD": "l2", "RECORDERD_ID": second}
+
+
+async def test_anothers_recorder_is_stopped_where_none_of_ours_is(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    asterisk.recorders["u.1"] = ["0x7f1"]
+    one = await linked()
+    one.link.execute(commands.StopForeign(uniqueid="u.1"))
+    await until(lambda: not asterisk.recorders["u.1"])
+
+
+async def test_our_own_recorder_is_never_taken_for_anothers(asterisk: FakeAsterisk, linked: Link) -> None:
+    one = await linked()
+    await started(one)
+    one.link.execute(commands.StopForeign(uniqueid="u.1"))
+    await settled(one)
+    await settled(one)
+    assert len(asterisk.recorders["u.1"]) == 1
+    assert not asterisk.actions("StopMixMonitor")
+
+
+@pytest.mark.parametrize(("muted", "state"), [(True, "1"), (False, "0")])
+async def test_muting_names_the_one_recorder(
+    asterisk: FakeAsterisk, linked: Link, muted: bool, state: str
+) -> None:
+    one = await linked()
+    one.link.execute(
+        commands.MixMonitorMute(lane_id="l1", uniqueid="u.1", mixmonitor_id="0x7f1", muted=muted)
+    )
+    await until(lambda: asterisk.actions("MixMonitorMute"))
+    action = asterisk.actions("MixMonitorMute")[0]
+    assert (action["State"], action["MixMonitorID"], action["Channel"]) == (state, "0x7f1", "u.1")
+
+
+async def test_muting_that_fails_is_told_to_people(asterisk: FakeAsterisk, linked: Link) -> None:
+    asterisk.answers["MixMonitorMute"] = lambda action: fake_pbx.fail(action, "Cannot set mute flag")
+    one = await linked()
+    one.link.execute(commands.MixMonitorMute(lane_id="l1", uniqueid="u", mixmonitor_id="0x7f1", muted=True))
+    await until(lambda: one.troubles)
+    assert str(one.troubles[0]) == "muting lane l1 failed: Cannot set mute flag"
+
+
+async def test_a_variable_is_set_and_one_that_cannot_be_harms_nothing(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    one.link.execute(commands.Setvar(uniqueid="u.1", variable="CDR(recordingfile)", value="a.wav"))
+    one.link.execute(commands.Setvar(uniqueid="u.1", variable="X", value="a\r\nAction: Originate"))
+    one.link.execute(commands.Setvar(uniqueid="u.1", variable="SHELL(x;y)", value="a"))
+    await settled(one)
+    assert asterisk.variables["u.1"] == {"CDR(recordingfile)": "a.wav"}
+    assert not asterisk.actions("Originate")
+
+
+@pytest.mark.parametrize(("offered", "after"), [("", "rec1"), ("automon", "automon#rec1"), ("rec1", "rec1")])
+async def test_the_feature_code_is_offered_beside_what_is_there(
+    asterisk: FakeAsterisk, linked: Link, offered: str, after: str
+) -> None:
+    asterisk.variables["u.1"]["DYNAMIC_FEATURES"] = offered
+    one = await linked(settings={"feature": "rec1"})
+    one.link.execute(commands.OfferFeature(uniqueid="u.1"))
+    await until(lambda: asterisk.actions("Getvar"))
+    await settled(one)
+    await settled(one)
+    assert asterisk.variables["u.1"]["DYNAMIC_FEATURES"] == after
+
+
+async def test_a_channel_that_is_gone_is_forgotten(asterisk: FakeAsterisk, linked: Link) -> None:
+    one = await linked()
+    await started(one)
+    assert one.link._executor._marks
+    asterisk.say(event("Hangup", Channel="x", Uniqueid="u.1", Linkedid="u.1"))
+    await until(lambda: one.of(events.Hangup))
+    assert not one.link._executor._marks
+
+
+async def test_a_command_that_is_not_asterisks_is_an_error_of_the_caller(linked: Link) -> None:
+    one = await linked()
+    with pytest.raises(KeyError):
+        one.link.execute(commands.Unwatch(lane_id="l1"))

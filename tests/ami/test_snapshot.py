@@ -1,0 +1,75 @@
+"""Status and BridgeList, as 22.10 spells them, become one Resync."""
+
+from __future__ import annotations
+
+from recorderd.ami import snapshot
+from recorderd.core import events
+
+STATUS = """Event: Status\r
+Privilege: Call\r
+Channel: PJSIP/101-00000000\r
+ChannelState: 6\r
+ChannelStateDesc: Up\r
+CallerIDNum: 101\r
+CallerIDName: Иван\r
+ConnectedLineNum: <unknown>\r
+Context: from-phones\r
+Exten: 102\r
+Uniqueid: 1795414926.2\r
+Linkedid: 1795414926.0\r
+Type: PJSIP\r
+BridgeID: b1\r
+Application: Dial\r
+Data: PJSIP/102\r
+Seconds: 7\r
+Variable: RECORDERD=lane=1\r
+Variable: RECORDERD_ID=0x7f1\r
+Variable: CDR(recordingfile)=\r
+ActionID: 4""".encode()
+
+ITEM = b"Event: BridgeListItem\r\nBridgeUniqueid: b1\r\nBridgeTechnology: simple_bridge\r\nActionID: 4"
+
+CHANNEL = events.LiveChannel(
+    channel="PJSIP/101-00000000",
+    uniqueid="1795414926.2",
+    linkedid="1795414926.0",
+    caller_id_num="101",
+    caller_id_name="Иван",
+    exten="102",
+    context="from-phones",
+    application="Dial",
+    bridge_uniqueid="b1",
+    state="Up",
+    created=93.0,
+    lane_id="lane=1",
+    mixmonitor_id="0x7f1",
+    recording_file="",
+)
+
+
+def test_a_status_event_is_a_live_channel_with_our_marks() -> None:
+    assert snapshot.channel(STATUS, 100.0, {}) == CHANNEL
+
+
+def test_variables_that_were_never_set_are_empty() -> None:
+    unset = STATUS.replace(b"=lane=1", b"=(null)").replace(b"=0x7f1", b"=(null)")
+    one = snapshot.channel(unset, 100.0, {})
+    assert one is not None
+    assert (one.lane_id, one.mixmonitor_id) == ("", "")
+
+
+def test_a_bridges_technology_comes_from_the_list_of_bridges() -> None:
+    technologies = dict([snapshot.bridge(ITEM)])
+    one = snapshot.channel(STATUS, 100.0, technologies)
+    assert one is not None
+    assert one.bridge_technology == "simple_bridge"
+
+
+def test_a_status_event_without_a_channel_is_left_out() -> None:
+    assert snapshot.channel(b"Event: Status\r\nChannel: x", 100.0, {}) is None
+
+
+def test_hostile_numbers_are_no_time() -> None:
+    one = snapshot.channel(STATUS.replace(b"Seconds: 7", "Seconds: ٧".encode()), 100.0, {})
+    assert one is not None
+    assert one.created == 100.0
