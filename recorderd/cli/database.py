@@ -1,0 +1,86 @@
+"""db migrate, backup, restore: owns these three. Must not know a schema."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from recorderd.cli.command import Command, Exit
+from recorderd.cli.output import show
+from recorderd.cli.storing import sqlite_file, with_store
+from recorderd.config import Config
+
+if TYPE_CHECKING:
+    from recorderd.store.abc import Store
+
+T = TypeVar("T")
+
+
+def _migrate(args: argparse.Namespace, config: Config) -> int:
+    async def work(store: Store) -> None:
+        await store.migrate()
+
+    _for_the_daemon(config, lambda: with_store(config, work, create=True))
+    show(args, {"migrated": True}, lambda _: "the database is up to date")
+    return Exit.OK
+
+
+def _backup(args: argparse.Namespace, config: Config) -> int:
+    async def work(store: Store) -> int:
+        return await store.backup(args.file)
+
+    count = with_store(config, work)
+    show(args, {"file": args.file, "rows": count}, lambda d: f"{d['rows']} rows are in {d['file']}")
+    return Exit.OK
+
+
+def _restore(args: argparse.Namespace, config: Config) -> int:
+    async def work(store: Store) -> int:
+        await store.migrate()
+        return await store.restore(args.file)
+
+    count = _for_the_daemon(config, lambda: with_store(config, work, create=True))
+    show(args, {"file": args.file, "rows": count}, lambda d: f"{d['rows']} rows were read from {d['file']}")
+    return Exit.OK
+
+
+def _for_the_daemon(config: Config, work: Callable[[], T]) -> T:
+    """Does the work; a database file that it made, as root, is given to the owner of its folder.
+
+    The daemon is not root, and could not write it otherwise.
+    """
+    file = sqlite_file(config)
+    new = file is not None and not file.exists()
+    result = work()
+    if file is not None and new and os.geteuid() == 0 and file.exists():
+        owner = file.parent.stat()
+        os.chown(file, owner.st_uid, owner.st_gid)
+    return result
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, command in VERBS.items():
+        one = verbs.add_parser(name, help=command.help, description=command.help)
+        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON, for a machine")
+        one.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        command.arguments(one)
+
+
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE")
+
+
+VERBS: Mapping[str, Command] = {
+    "migrate": Command("bring the database up to this version", _migrate),
+    "backup": Command("write everything to a new file", _backup, _file),
+    "restore": Command("read a backup into an empty database", _restore, _file),
+}
+
+DB = Command(
+    "the database: migrate, backup, restore",
+    lambda args, config: VERBS[args.verb].run(args, config),
+    _arguments,
+)

@@ -1,0 +1,117 @@
+"""Commands that speak with the running daemon, and the one that is it: run, status, calls.
+
+Owns how a status and a call are shown. Must not know how the daemon finds them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from recorderd.cli import history, logs, moments
+from recorderd.cli.command import Command, Exit
+from recorderd.cli.output import cell, show, table
+from recorderd.config import Config
+from recorderd.control.client import ControlClient
+
+WATCH_SECONDS = 2.0
+# Keys of a status that are seconds since the epoch.
+_TIMES = ("since", "at")
+_CLEAR = "\x1b[H\x1b[2J"
+
+
+def _run(_args: argparse.Namespace, config: Config) -> int:
+    # Only here: the daemon brings every library, and the other commands should start at once.
+    from recorderd import daemon
+
+    logs.start(config.log)
+    asyncio.run(daemon.run(config))
+    return Exit.OK
+
+
+def _status(args: argparse.Namespace, config: Config) -> int:
+    client = ControlClient(config.control.socket)
+    if not args.watch:
+        show(args, client.status(), lambda status: _status_text(status, config))
+        return Exit.OK
+    while True:
+        status = client.status()
+        # One line each: whoever reads JSON reads a stream.
+        print(
+            json.dumps(status, default=str) if args.json else _CLEAR + _status_text(status, config),
+            flush=True,
+        )
+        time.sleep(WATCH_SECONDS)
+
+
+def _status_text(status: Mapping[str, Any], config: Config) -> str:
+    lines = list(_flat(status, config))
+    width = max((len(name) for name, _ in lines), default=0)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in lines)
+
+
+def _flat(value: object, config: Config, name: str = "") -> Iterator[tuple[str, str]]:
+    """Whatever the daemon tells, one line each: `asterisk connected  yes`."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(item, config, f"{name} {key}".strip().replace("_", " "))
+    elif isinstance(value, list):
+        for item in value or [""]:
+            yield name, cell(item) if not isinstance(item, Mapping) else _one_line(item, config)
+            name = ""
+    else:
+        yield name, _value(name.rpartition(" ")[2], value, config)
+
+
+def _one_line(mapping: Mapping[str, object], config: Config) -> str:
+    return "  ".join(_value(key, item, config) for key, item in mapping.items())
+
+
+def _value(key: str, value: object, config: Config) -> str:
+    if key in _TIMES and isinstance(value, int | float):
+        return moments.written(value, config.zone)
+    return cell(value)
+
+
+def _calls(args: argparse.Namespace, config: Config) -> int:
+    if args.since:
+        return history.past_calls(args, config)
+    calls = ControlClient(config.control.socket).calls()
+    if args.extension:
+        calls = [c for c in calls if any(p["extension"] == args.extension for p in c["parties"])]
+    show(args, calls, lambda data: _calls_text(data, config))
+    return Exit.OK
+
+
+def _calls_text(calls: Sequence[Mapping[str, Any]], config: Config) -> str:
+    headings = ("since", "parties", "mode", "recording", "reason", "file")
+    rows = [
+        (
+            moments.written(call["since"], config.zone),
+            " - ".join(p["extension"] or p["number"] or p["channel"] for p in call["parties"]),
+            call["mode"],
+            "paused" if call["recording"] and call["paused"] else call["recording"],
+            call["reason"],
+            call["file"],
+        )
+        for call in calls
+    ]
+    return table(headings, rows, "nobody talks")
+
+
+def _status_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--watch", action="store_true", help="again every 2 s until interrupted")
+
+
+def _calls_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", metavar="TIME", help="past calls instead: 24h, 7d, today, 2026-11-23")
+    parser.add_argument("--extension", metavar="EXT", help="only this extension's")
+
+
+RUN = Command("run the daemon in the foreground", _run)
+STATUS = Command("how the running daemon is", _status, _status_arguments)
+CALLS = Command("the calls of this moment, or past ones", _calls, _calls_arguments)

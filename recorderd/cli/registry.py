@@ -1,0 +1,21 @@
+"""Every command, by its name. To add one, write its file and its line here; the manual has a test too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recorderd.cli import check, coverage, database, explain, history, live, policy, presses
+from recorderd.cli.command import Command
+
+COMMANDS: Mapping[str, Command] = {
+    "run": live.RUN,
+    "check": check.CHECK,
+    "status": live.STATUS,
+    "policy": policy.POLICY,
+    "explain": explain.EXPLAIN,
+    "calls": live.CALLS,
+    "recordings": history.RECORDINGS,
+    "coverage": coverage.COVERAGE,
+    **presses.PRESSES,
+    "db": database.DB,
+}

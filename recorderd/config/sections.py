@@ -1,0 +1,162 @@
+"""The keys of recorderd.yaml: owns one frozen dataclass for each section, and every default.
+
+Must not know how a file is read. To add a key, add a field here and an annotated line in
+config/recorderd.yaml; tests fail until sample, manual and fields agree.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: RUF009  (`key` makes a dataclass field, as `field` does)
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import tzinfo
+from pathlib import Path
+from types import MappingProxyType
+
+from recorderd.config import policy_keys
+from recorderd.config import scalars as a
+from recorderd.config.keys import items, key, mapping, scalar, section
+from recorderd.core.calls import Names
+from recorderd.core.policy import DEFAULT_EXTENSION, ExtensionPolicy, FailMode, Precedence
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asterisk:
+    """Where the manager interface is, and as whom we log in. `secret` is resolved by `load`.
+
+    `timezone` is the zone of Asterisk's own clock: file names and CDR times are in it.
+    """
+
+    host: str = key(scalar(a.host), "127.0.0.1")
+    port: int = key(scalar(a.port), 5038)
+    username: str = key(scalar(a.text))
+    secret: str = key(scalar(a.text), "", hidden=True)
+    secret_file: Path | None = key(scalar(a.path), None)
+    timezone: tzinfo | None = key(scalar(a.zone), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agi:
+    """Where the dialplan finds us."""
+
+    enabled: bool = key(scalar(a.boolean), True)
+    host: str = key(scalar(a.host), "127.0.0.1")
+    port: int = key(scalar(a.port), 4573)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """The socket for the command line and the panel; `group` may use it (empty: our own group)."""
+
+    socket: Path = key(scalar(a.path), Path("/run/recorderd/control.sock"))
+    group: str = key(scalar(a.name), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """The database. Its address may hold a password, so it is in no `repr`."""
+
+    url: str = key(scalar(a.database), "sqlite:////var/lib/recorderd/recorderd.db", hidden=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spool:
+    """Where audio lies: the files that people play, the lanes while a call lasts, and where else to try."""
+
+    monitor: Path = key(scalar(a.spool_path), Path("/var/spool/asterisk/monitor"))
+    lanes: Path = key(scalar(a.spool_path), Path("/var/spool/asterisk/recorderd"))
+    fallback: tuple[Path, ...] = key(items(a.spool_path), ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """Which extension a channel belongs to; see `core.calls.Names`."""
+
+    extension_pattern: re.Pattern[str] = key(scalar(a.extension_pattern), Names().pattern)
+    devices: Mapping[str, str] = key(mapping(a.text, scalar(a.extension)), _NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the file says of policy; extensions and rules are in the store.
+
+    `default` is for extensions without a choice of their own, `emergency` numbers connect whatever fails,
+    `lists` are the sets of numbers that rules name as `@list`.
+    """
+
+    default: ExtensionPolicy = key(policy_keys.default, DEFAULT_EXTENSION)
+    fail_mode: FailMode = key(policy_keys.fail_mode, FailMode.OPEN)
+    emergency: tuple[str, ...] = key(items(a.number), ("112", "911"))
+    timezone: tzinfo | None = key(scalar(a.zone), None)
+    lists: Mapping[str, tuple[str, ...]] = key(policy_keys.lists, MappingProxyType({}))
+    precedence: Precedence = key(policy_keys.precedence, Precedence())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """The feature code: its name in features.conf, whether we offer it on channels, and what is played."""
+
+    name: str = key(scalar(a.name), "recorderd")
+    offer: bool = key(scalar(a.boolean), True)
+    prompts: str = key(scalar(a.one_of("tones", "en", "ru")), "tones")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrSource:
+    """Where CDRs come from: AMI's events, or Asterisk's own `table` in the database `source`.
+
+    `writable`: rows that Asterisk left without a recording's name may be completed there.
+    """
+
+    source: str = key(scalar(a.cdr_source), "ami", hidden=True)
+    table: str = key(scalar(a.identifier), "cdr")
+    writable: bool = key(scalar(a.boolean), False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarms:
+    """Whom to tell at once: a POST of JSON to `webhook`, the same JSON on `command`'s standard input."""
+
+    webhook: str = key(scalar(a.webhook), "", hidden=True)
+    command: tuple[str, ...] = key(scalar(a.command), ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """How much is logged, and whether each line is a JSON object."""
+
+    level: str = key(scalar(a.one_of("debug", "info", "warning", "error")), "info")
+    json: bool = key(scalar(a.boolean), False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of recorderd.yaml, section by section."""
+
+    asterisk: Asterisk = key(section(Asterisk))
+    agi: Agi = key(section(Agi), Agi())
+    control: Control = key(section(Control), Control())
+    store: Store = key(section(Store), Store())
+    state: Path = key(scalar(a.path), Path("/var/lib/recorderd"))
+    spool: Spool = key(section(Spool), Spool())
+    channels: Channels = key(section(Channels), Channels())
+    policy: Policy = key(section(Policy), Policy())
+    feature: Feature = key(section(Feature), Feature())
+    cdr: CdrSource = key(section(CdrSource), CdrSource())
+    alarms: Alarms = key(section(Alarms), Alarms())
+    log: Log = key(section(Log), Log())
+
+
+def key_paths(kind: type = Settings, above: str = "") -> dict[str, bool]:
+    """Every key of the file, as `spool.lanes`, and whether it must be given."""
+    found: dict[str, bool] = {}
+    for item in fields(kind):
+        inner = getattr(item.metadata.get("parse"), "section", None)
+        if inner is not None:
+            found |= key_paths(inner, f"{above}{item.name}.")
+        elif "parse" in item.metadata:
+            found[above + item.name] = item.metadata["required"]
+    return found
