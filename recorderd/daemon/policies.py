@@ -48,7 +48,7 @@ class Policies:
         self._changed = changed
         self._complain = complain
         self._rows = PolicyRows()
-        self._snapshot = config.state / "policy.json"
+        self._snapshot = config.snapshot
 
     async def begin(self) -> None:
         """Have a policy before the first call: the store's, else the last one that was seen."""
