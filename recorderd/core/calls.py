@@ -34,6 +34,9 @@ _PLUMBING = frozenset(
     )
 )
 _NOBODY_HEARS = "holding_bridge"
+# Channels that are gone are remembered for a while: an AGI request or a list may still speak of them.
+_DEPARTED = 1000
+_LISTED_AFTER_HANGUP = 1.0
 _DIALLED = re.compile(r"[0-9*#+A-Za-z_]{2,80}")
 
 
@@ -81,6 +84,7 @@ class Channel:
     called: bool = False
     originated: bool = False
     bridge: str | None = None
+    entered_at: float = 0.0
     dialled: tuple[str, ...] = ()
     context: str = ""
     ringing: set[str] = field(default_factory=set)
@@ -120,6 +124,8 @@ class Calls:
         self.channels: dict[str, Channel] = {}
         self.bridges: dict[str, Bridge] = {}
         self._by_name: dict[str, str] = {}
+        self._departed: dict[str, float] = {}
+        self._unheard_since = 0.0
 
     # --- questions -----------------------------------------------------------------------------
 
@@ -154,30 +160,31 @@ class Calls:
 
         Yields None for a Local pair behind which nobody rings yet.
         """
-        caller = self.channels.get(uniqueid)
-        for dest in caller.ringing if caller else ():
-            channel = self.channels.get(dest)
-            if channel is None:
-                continue
-            if channel.real:
-                yield channel
-                continue
-            other = self.other_half(channel)
-            if other is None or not other.ringing:
-                yield None
-            else:
-                yield from self.ringing_for(other.uniqueid)
+        todo, seen = [uniqueid], {uniqueid}
+        while todo:
+            caller = self.channels.get(todo.pop())
+            for dest in caller.ringing if caller else ():
+                channel = self.channels.get(dest)
+                other = self.other_half(channel) if channel else None
+                if channel and channel.real:
+                    yield channel
+                elif channel and (other is None or not other.ringing):
+                    yield None
+                elif other and other.uniqueid not in seen:
+                    seen.add(other.uniqueid)
+                    todo.append(other.uniqueid)
 
     def callers_of(self, uniqueid: str) -> Iterator[Channel]:
         """The real channels that wait for this ringing channel, Local pairs seen through."""
-        ringing = self.channels.get(uniqueid)
-        caller = self.channels.get(ringing.rung_by or "") if ringing else None
-        if caller is None:
-            return
-        if caller.real:
-            yield caller
-        elif other := self.other_half(caller):
-            yield from self.callers_of(other.uniqueid)
+        ringing, seen = self.channels.get(uniqueid), {uniqueid}
+        while ringing and (caller := self.channels.get(ringing.rung_by or "")):
+            if caller.real:
+                yield caller
+                return
+            ringing = self.other_half(caller)
+            if ringing is None or ringing.uniqueid in seen:
+                return
+            seen.add(ringing.uniqueid)
 
     def other_half(self, channel: Channel) -> Channel | None:
         """`;2` of a Local channel's `;1`, and the other way round."""
@@ -219,6 +226,8 @@ class Calls:
         channel.called = party.direction is Direction.INBOUND
         channel.number, channel.caller_name = party.number, party.name
         if together:
+            if channel.bridge:
+                self._leave(channel, channel.bridge)
             channel.bridge = together
             bridge = self.bridges.setdefault(together, Bridge(together, "remembered"))
             bridge.members[party.uniqueid] = None
@@ -231,6 +240,8 @@ class Calls:
 
     def apply(self, event: events.Event) -> set[str]:
         """Take in one event; return the uniqueids of channels that it may have moved."""
+        if self._is_late(event):
+            return set()
         match event:
             case events.Newchannel():
                 channel = self._see(event.uniqueid, event.channel, event.linkedid)
@@ -256,6 +267,8 @@ class Calls:
             case events.BridgeEnter():
                 return self._enter(event)
             case events.BridgeLeave():
+                if event.uniqueid not in self.channels:
+                    return set()
                 channel = self._see(event.uniqueid, event.channel, event.linkedid)
                 return self._leave(channel, event.bridge_uniqueid)
             case events.BridgeDestroy():
@@ -265,11 +278,19 @@ class Calls:
                     self.channels[member].bridge = None
                 return moved
             case events.Hangup():
-                return self._gone(event.uniqueid)
+                return self._gone(event.uniqueid, event.at)
             case events.Resync():
                 return self._resync(event)
+            case events.ConnectionLost():
+                self._unheard_since = self._unheard_since or event.at
+                return set()
             case _:
                 return set()
+
+    def _is_late(self, event: events.Event) -> bool:
+        """Told of a channel that is gone: a uniqueid is never used again."""
+        named = (getattr(event, "uniqueid", None), getattr(event, "dest_uniqueid", None))
+        return any(uniqueid in self._departed for uniqueid in named)
 
     def _see(self, uniqueid: str, name: str, linkedid: str) -> Channel:
         """The channel, made if it is new to us, with the linkedid it has now."""
@@ -337,6 +358,8 @@ class Calls:
         if not channel.extension and channel.called and event.caller_id_num:
             channel.number = event.caller_id_num
         channel.consulted = ()
+        if channel.bridge != event.bridge_uniqueid:
+            channel.entered_at = event.at
         for dest in list(channel.ringing):
             self._dial_end(dest)
         if channel.bridge and channel.bridge != event.bridge_uniqueid:
@@ -363,7 +386,7 @@ class Calls:
             del self.bridges[bridge_uniqueid]
         return {channel.uniqueid, *bridge.members}
 
-    def _gone(self, uniqueid: str) -> set[str]:
+    def _gone(self, uniqueid: str, at: float) -> set[str]:
         channel = self.channels.get(uniqueid)
         if channel is None:
             return set()
@@ -374,18 +397,30 @@ class Calls:
         del self.channels[uniqueid]
         if self._by_name.get(channel.name) == uniqueid:
             del self._by_name[channel.name]
+        self._departed[uniqueid] = at
+        if len(self._departed) > _DEPARTED:
+            del self._departed[next(iter(self._departed))]
         return moved
 
     def _resync(self, event: events.Resync) -> set[str]:
-        """Believe the list: what is not in it is gone, what we knew of the others stays."""
+        """Believe the list: what is not in it is gone, what we knew of the others stays.
+
+        One that came into its bridge while nobody told us did so when it was answered, as far as can be known.
+        """
+        unheard_since, self._unheard_since = self._unheard_since, 0.0
         moved = set(self.channels)
-        listed = {live.uniqueid for live in event.channels}
+        listed = {live.uniqueid: live for live in event.channels}
         for uniqueid in [u for u in self.channels if u not in listed]:
-            self._gone(uniqueid)
+            self._gone(uniqueid, event.at)
         self.bridges.clear()
-        for live in event.channels:
+        for live in listed.values():
+            if event.at - self._departed.pop(live.uniqueid, 0.0) < _LISTED_AFTER_HANGUP:
+                self._departed[live.uniqueid] = event.at
+                continue
             known = live.uniqueid in self.channels
             channel = self._see(live.uniqueid, live.channel, live.linkedid)
+            if channel.bridge != live.bridge_uniqueid:
+                channel.entered_at = min(event.at, max(live.answered, unheard_since)) or event.at
             channel.bridge = live.bridge_uniqueid or None
             channel.ringing.clear()
             if not known:
@@ -400,14 +435,16 @@ class Calls:
                 bridge = self.bridges.setdefault(channel.bridge, bridge)
                 bridge.members[channel.uniqueid] = None
         self._guess_dials(event)
-        return moved | listed
+        return moved | listed.keys()
 
     def _guess_dials(self, event: events.Resync) -> None:
         """Who rings for whom is not listed: a ringing callee belongs to its linkedid's dialling channel."""
         dialling = {c.linkedid: c.uniqueid for c in event.channels if c.application in ("Dial", "Queue")}
         for live in event.channels:
             caller = dialling.get(live.linkedid)
-            if caller and not live.bridge_uniqueid and live.application in ("AppDial", "AppQueue"):
+            if not caller or live.bridge_uniqueid or live.application not in ("AppDial", "AppQueue"):
+                continue
+            if caller in self.channels and live.uniqueid in self.channels:
                 self._rings(self.channels[caller], self.channels[live.uniqueid])
 
 

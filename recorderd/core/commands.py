@@ -113,11 +113,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixLane:
-    """One voice for the mixer. `stretches` say when its file grew; `keep` what of that may be heard."""
+    """One voice for the mixer. `stretches` say when its file grew; `keep` what of that may be heard.
+
+    `left`: it belongs on the left of a stereo file; see `core.sides`.
+    """
 
     lane_id: str
     path: str
     outside: bool
+    left: bool = False
     stretches: tuple[Stretch, ...]
     keep: tuple[Stretch, ...]
 
@@ -126,13 +130,15 @@ class MixLane:
 class Mix(Command):
     """Lay the lanes on one time line and write them to `path`, cut back to `keep`. Answered by Mixed.
 
-    `timeline` are the stretches that the file holds, in order, end to end.
+    `timeline` are the stretches that the file holds, in order, end to end. `stereo`: where the same goes in
+    two channels, for the archive; empty for nowhere.
     """
 
     recording_id: str
     path: str
     timeline: tuple[Stretch, ...]
     lanes: tuple[MixLane, ...]
+    stereo: str = ""
 
 
 # --- for the store and for people --------------------------------------------------------------

@@ -34,7 +34,11 @@ def _pattern(text: str) -> re.Pattern[str]:
     if not re.fullmatch(r"(?:[0-9*#+XZN]|\[[0-9-]+\])+[.!]?", body, flags=re.IGNORECASE):
         raise ConditionFault(f"{text!r} is not a dialplan pattern such as _0800XXXX")
     parts = re.findall(r"\[[0-9-]+\]|.", body)
-    return re.compile("".join(_CLASS.get(p.upper(), p if p.startswith("[") else re.escape(p)) for p in parts))
+    spelled = "".join(_CLASS.get(p.upper(), p if p.startswith("[") else re.escape(p)) for p in parts)
+    try:
+        return re.compile(spelled)
+    except re.error as error:  # [5-1]
+        raise ConditionFault(f"{text!r} is not a dialplan pattern: {error.msg}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,7 @@ class Numbers:
     @classmethod
     def parse(cls, value: object, lists: Lists) -> Numbers:
         """Read a number, a comma-separated text or a sequence of them."""
-        texts = [t for item in _items(value) for t in item.split(",")]
-        texts = [t.strip() for t in texts if t.strip()]
-        if not texts:
-            raise ConditionFault("give at least one number")
+        texts = _texts(value, "number")
         patterns: list[re.Pattern[str]] = []
         for text in texts:
             if text.startswith("@"):
@@ -73,6 +74,14 @@ def _items(value: object) -> list[str]:
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         return list(value)
     raise ConditionFault(f"{value!r} is not a text or a list of texts")
+
+
+def _texts(value: object, what: str) -> list[str]:
+    """The texts of a comma-separated text or a sequence of them, without blanks around them."""
+    texts = [t.strip() for item in _items(value) for t in item.split(",") if t.strip()]
+    if not texts:
+        raise ConditionFault(f"give at least one {what}")
+    return texts
 
 
 def _candidates(name: str) -> Callable[[Situation], Iterable[str]]:
@@ -160,7 +169,7 @@ class CallDirection:
         return f"direction is not {self.wanted}"
 
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +182,7 @@ class Hours:
     @classmethod
     def parse(cls, value: object, _lists: Lists) -> Hours:
         """Read one or more spans."""
-        texts = [t.strip() for item in _items(value) for t in item.split(",")]
+        texts = _texts(value, "time")
         return cls(", ".join(texts), tuple(_span(text) for text in texts))
 
     def matches(self, situation: Situation) -> bool:
@@ -194,7 +203,7 @@ class Hours:
 
 def _span(text: str) -> tuple[frozenset[int], int, int]:
     match = re.fullmatch(
-        r"(?:(?P<a>[a-z]{3})[a-z]*(?:-(?P<b>[a-z]{3})[a-z]*)?)?\s*(?:(?P<h1>\d?\d):(?P<m1>\d\d)-(?P<h2>\d?\d):(?P<m2>\d\d))?",
+        r"(?:(?P<a>[a-z]+)(?:-(?P<b>[a-z]+))?)?\s*(?:(?P<h1>\d?\d):(?P<m1>\d\d)-(?P<h2>\d?\d):(?P<m2>\d\d))?",
         text.lower(),
     )
     if not match or not text:
@@ -211,11 +220,15 @@ def _span(text: str) -> tuple[frozenset[int], int, int]:
 def _days(first: str | None, last: str | None, text: str) -> frozenset[int]:
     if first is None:
         return frozenset(range(7))
-    for day in (first, last or first):
-        if day not in _DAYS:
-            raise ConditionFault(f"{day!r} in {text!r} is not a day of the week (Mon to Sun)")
-    a, b = _DAYS.index(first), _DAYS.index(last or first)
+    a, b = _day(first, text), _day(last or first, text)
     return frozenset((a + i) % 7 for i in range((b - a) % 7 + 1))
+
+
+def _day(word: str, text: str) -> int:
+    found = [i for i, day in enumerate(_DAYS) if len(word) >= 3 and day.startswith(word)]
+    if not found:
+        raise ConditionFault(f"{word!r} in {text!r} is not a day of the week (Mon to Sun)")
+    return found[0]
 
 
 # --- the table ---------------------------------------------------------------------------------
@@ -233,7 +246,7 @@ CONDITIONS: Mapping[str, Callable[[object, Lists], Condition]] = {
     "did": _number("did"),
     "queue": _number("queue"),
     "group": _number("group"),
-    "trunk": lambda value, _lists: Trunk(frozenset(_items(value))),
-    "context": lambda value, _lists: Context(frozenset(_items(value))),
+    "trunk": lambda value, _lists: Trunk(frozenset(_texts(value, "trunk"))),
+    "context": lambda value, _lists: Context(frozenset(_texts(value, "context"))),
     "time": Hours.parse,
 }

@@ -16,6 +16,8 @@ from recorderd.core.policy import Decision, Mode
 from recorderd.core.recordings import LiveRecording
 from recorderd.core.rows import Conversation, Interval, RecordingState
 
+LONGEST_PAUSE = 180.0
+
 
 @dataclass(slots=True)
 class Talk:
@@ -36,6 +38,7 @@ class Talk:
     masked_until: float | None = None
     decision: Decision | None = None
     interval: Interval | None = None
+    interval_end: float = 0.0
     recording: LiveRecording | None = None
     segments: int = 0
     ended_at: float | None = None
@@ -75,10 +78,11 @@ class Talks:
         """The conversation a channel belongs to, talking now or waiting to go on."""
         return self.talks.get(self.home.get(uniqueid, ""))
 
-    def settle(self, touched: Iterable[str], at: float) -> dict[str, Talk]:
+    def settle(self, touched: Iterable[str], at: float, *, found: bool = False) -> dict[str, Talk]:
         """Find out again who talks with whom around these channels; return every conversation concerned.
 
-        Ended ones are among them, with `ended_at` set, and are forgotten here.
+        Ended ones are among them, with `ended_at` set, and are forgotten here. `found`: nobody told us for a
+        while, so new ones began before `at`.
         """
         pool = {u for u in touched if u in self.calls.channels or u in self.home}
         concerned = {talk.id: talk for u in pool if (talk := self.of(u))}
@@ -87,7 +91,7 @@ class Talks:
         groups = {g for u in pool if len(g := self.calls.hearing(u)) > 1}
         for group in groups:
             concerned.update({talk.id: talk for u in group if (talk := self.of(u))})
-        claimed = self._claim(groups, at)
+        claimed = self._claim(groups, at, found)
         for talk in concerned.values():
             if talk.id not in claimed:
                 talk.members = frozenset()
@@ -95,9 +99,10 @@ class Talks:
         self._end(concerned, at)
         return concerned
 
-    def _claim(self, groups: Iterable[frozenset[str]], at: float) -> dict[str, Talk]:
+    def _claim(self, groups: Iterable[frozenset[str]], at: float, found: bool) -> dict[str, Talk]:
         """Give every group its conversation: the one that most of its members are in, else the oldest."""
         claimed: dict[str, Talk] = {}
+        joins: list[tuple[Talk, Talk]] = []
         for group in sorted(groups, key=lambda g: (-len(g), min(g))):
             homes = Counter(talk.id for u in group if (talk := self.of(u)) and talk.id not in claimed)
             candidates = [self.talks[h] for h in homes]
@@ -107,15 +112,17 @@ class Talks:
                 default=None,
             )
             if talk is None:
-                talk = self._start(group, at)
-            for other in candidates:
-                if other is not talk:
-                    self._join(other, talk)
+                talk = self._start(group, self._began(group, at) if found else at)
+            joins.extend((other, talk) for other in candidates if other is not talk)
             talk.members = group
+            talk.joined = None
             talk.linkedids.update(dict.fromkeys(self.calls.channels[u].linkedid for u in group))
             for uniqueid in group:
                 self._move_home(uniqueid, talk)
             claimed[talk.id] = talk
+        for other, talk in joins:
+            if other.id not in claimed:  # else one of its people walked over, and it goes on without
+                self._join(other, talk)
         return claimed
 
     def _move_home(self, uniqueid: str, talk: Talk) -> None:
@@ -125,6 +132,10 @@ class Talks:
                 before.channels.discard(uniqueid)
             self.home[uniqueid] = talk.id
         talk.channels.add(uniqueid)
+
+    def _began(self, group: frozenset[str], at: float) -> float:
+        """When the second of them came, as far as is known."""
+        return min(at, sorted(self.calls.channels[u].entered_at or at for u in group)[1])
 
     def _start(self, group: frozenset[str], at: float) -> Talk:
         channels = [self.calls.channels[u] for u in group]
@@ -150,6 +161,12 @@ class Talks:
                 talk.members = frozenset()
                 del self.talks[talk.id]
 
+    def end_forsaken(self, at: float) -> list[Talk]:
+        """End conversations of before a restart of whose channels nothing was remembered."""
+        forsaken = {talk.id: talk for talk in self.talks.values() if not talk.channels}
+        self._end(forsaken, at)
+        return list(forsaken.values())
+
     # --- a restart -----------------------------------------------------------------------------
 
     def restore(self, row: Conversation, held: Sequence[Interval], live: Sequence[LiveRecording]) -> None:
@@ -161,9 +178,11 @@ class Talks:
         talk.segments = max((r.segment for r in live), default=0)
         talk.recording = next((r for r in live if r.state is not RecordingState.CLOSING), None)
         talking = {p.uniqueid for p in talk.interval.parties} if talk.interval else set()
-        if talk.interval:
-            talk.masked = talk.interval.masked
-            talk.pressed = talk.interval.wanted and talk.interval.mode == Mode.ON_DEMAND
+        talk.interval_end = max((i.ended_at or 0.0 for i in held), default=0.0)
+        if last := talk.interval or next(reversed(held), None):
+            talk.masked = last.masked
+            talk.masked_until = last.started_at + LONGEST_PAUSE if last.masked else None
+            talk.pressed = last.wanted and last.mode == Mode.ON_DEMAND
         self.talks[talk.id] = talk
         for party in parties.values():
             self.calls.remember(party, talk.id if party.uniqueid in talking else None)

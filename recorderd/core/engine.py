@@ -39,7 +39,7 @@ class Settings:
     `lanes` are the folders for lanes: the first is used, the others when a file does not come or grow.
     `settle`: a file is taken as final so long after its recorder's end (the hang-up races the closing).
     `margin` is cut off before a conversation that is never to be recorded. `retry` are the waits after one,
-    two, … failures of a recorder.
+    two, … failures of a recorder. `stereo` is the folder for two-channel files for the archive, empty for none.
     """
 
     monitor: str
@@ -49,6 +49,7 @@ class Settings:
     settle: float = 0.3
     margin: float = 0.06
     retry: tuple[float, ...] = (0.0, 0.5, 2.0, 5.0)
+    stereo: str = ""
 
 
 class Engine:
@@ -62,7 +63,9 @@ class Engine:
         self.calls = Calls(settings.names)
         self.talks = Talks(self.calls, new_id)
         self.recorder = Recorder(self.calls, self.out, settings.lanes, settings.retry, settings.settle)
-        self.ledger = Ledger(self.recorder, self.out, new_id, settings.monitor, settings.margin)
+        self.ledger = Ledger(
+            self.recorder, self.out, new_id, settings.monitor, settings.margin, settings.stereo
+        )
         self._new_id = new_id
         self._tagged: dict[str, str] = {}
         self._offered: set[str] = set()
@@ -73,7 +76,7 @@ class Engine:
         """Take in one fact; return what is to be done, in this order."""
         touched = self._take(event)
         if touched:
-            touched = self._settle(touched, event.at)
+            touched = self._settle(touched, event.at, found=isinstance(event, events.Resync))
             self._plan(touched, event.at)
         if isinstance(event, events.Tick):
             self.ledger.sweep(event.at)
@@ -152,23 +155,34 @@ class Engine:
 
     # --- conversations -------------------------------------------------------------------------
 
-    def _settle(self, touched: set[str], at: float) -> set[str]:
+    def _settle(self, touched: set[str], at: float, *, found: bool = False) -> set[str]:
         """Who talks with whom now, what policy says of it; return all channels that this concerns."""
-        for talk in self.talks.settle(touched, at).values():
-            if talk.saved != talk.row():
-                talk.saved = talk.row()
-                self.out.do(commands.Save(row=talk.saved))
-            self._decide(talk, at)
-            if talk.ended_at is not None:
-                self.ledger.close_recording(talk, at)
+        for talk in self.talks.settle(touched, at, found=found).values():
+            self._follow(talk, at)
             touched = touched | talk.channels
         return touched
+
+    def _follow(self, talk: Talk, at: float) -> None:
+        """Its row comes before its intervals', and its end after theirs: a crash may lie in between."""
+        if talk.ended_at is None:
+            self._remember(talk)
+        self._decide(talk, at)
+        if talk.ended_at is not None:
+            self.ledger.close_recording(talk, at)
+            self._remember(talk)
+
+    def _remember(self, talk: Talk) -> None:
+        if talk.saved != talk.row():
+            talk.saved = talk.row()
+            self.out.do(commands.Save(row=talk.saved))
 
     def _decide(self, talk: Talk, at: float) -> None:
         """Make the decision again; a change of parties, decision or mask ends an interval and begins one."""
         if not talk.members:
             self.ledger.end(talk, at, None)
             return
+        if talk.interval is None and not talk.interval_end:
+            at = talk.started_at
         situation = self._situation(talk.members, at)
         talk.decision = decision = decide(self.policy, situation, pressed=talk.pressed)
         before = talk.interval
@@ -197,7 +211,7 @@ class Engine:
             talking = talk if talk is not None and uniqueid in talk.members else None
             self._plan_channel(channel, talk, talking, at)
             if talking:
-                self._serve(channel, talking)
+                self._serve(channel, talking, at)
             elif lane := self.recorder.on(uniqueid):
                 self.recorder.watch(lane, growing=False)
 
@@ -207,7 +221,7 @@ class Engine:
         if talking:
             wanted: bool | None = talking.wanted
         elif channel.ringing or channel.consulted:
-            wanted = self._armed(channel, at)
+            wanted = self._armed(channel, talk, at)
         else:
             # Alone between two conversations: what runs, runs on, and `b` keeps it from writing.
             wanted = None if talk and talk.recording else False
@@ -218,16 +232,20 @@ class Engine:
         elif wanted is False and lane is not None and running:
             self.recorder.stop(lane, at)
 
-    def _armed(self, channel: Channel, at: float) -> bool:
-        """Every party now ringing for this caller would make the decision *record*."""
+    def _armed(self, channel: Channel, talk: Talk | None, at: float) -> bool:
+        """Every party now ringing for this caller would make the decision *record*.
+
+        In a conversation that goes on (a transfer) what was asked for goes on as well.
+        """
         ringing = list(self.calls.ringing_for(channel.uniqueid))
         if None in ringing:
             return False
-        expected = [c.party() for c in ringing if c] or [self._expected(n) for n in channel.consulted]
         caller = frozenset((channel.uniqueid,))
-        return bool(expected) and all(
-            decide(self.policy, self._situation(caller, at, (party,))).wanted for party in expected
-        )
+        expected = [self._situation(caller | {c.uniqueid}, at) for c in ringing if c] or [
+            self._situation(caller, at, (self._expected(number),)) for number in channel.consulted
+        ]
+        pressed = talk is not None and talk.pressed
+        return bool(expected) and all(decide(self.policy, s, pressed=pressed).wanted for s in expected)
 
     def _expected(self, number: str) -> Party:
         """Whom the dialplan is about to call: an extension if its device would be one."""
@@ -236,7 +254,7 @@ class Engine:
             uniqueid="", channel="", extension=extension, number=number, name="", direction=Direction.INBOUND
         )
 
-    def _serve(self, channel: Channel, talk: Talk) -> None:
+    def _serve(self, channel: Channel, talk: Talk, at: float) -> None:
         """A party of a running conversation: its lane belongs to the recording, its CDR to the file."""
         lane, recording = self.recorder.on(channel.uniqueid), talk.recording
         if lane is not None:
@@ -251,7 +269,7 @@ class Engine:
                 self._tag(uniqueid, recording.name)
         never = talk.decision is not None and talk.decision.mode is Mode.NEVER
         if never and lane is None and self.recorder.foreign(channel.uniqueid):
-            self.recorder.stop_foreign(channel.uniqueid)
+            self.recorder.stop_foreign(channel.uniqueid, at)
 
     def _tag(self, uniqueid: str, name: str) -> None:
         """Write the file's name into the channel's CDR: after the hang-up it is too late."""
@@ -263,6 +281,8 @@ class Engine:
 
     def _lost(self, event: events.ConnectionLost) -> set[str]:
         self.deaf = True
+        self.calls.apply(event)
+        self.recorder.deaf()
         if any(talk.wanted for talk in self.talks.talks.values()):
             why = f"The link to Asterisk is lost while calls are to be recorded: {event.reason}"
             self.out.alarm(event.at, "link-lost", why)
@@ -284,6 +304,8 @@ class Engine:
             {u: event.ended.get(u, event.at) for u in self.calls.channels if u not in listed}
         )
         touched |= self.calls.apply(event)
+        for talk in self.talks.end_forsaken(event.at):
+            self._follow(talk, event.at)
         for live in event.channels:
             self.recorder.adopt(live, event.at)
             if live.recording_file:
@@ -300,17 +322,25 @@ class Engine:
     ) -> None:
         """Remember what was open before a restart. Call it before the first event.
 
-        `held` are the open intervals and all those of `recorded`. The first `Resync` tells what still lives.
+        `conversations` that have ended are only those of unfinished recordings. `held` are the open
+        intervals and all those of `recorded`. The first `Resync` tells what still lives.
         """
         held = sorted(held, key=lambda interval: interval.started_at)
         outside = {p.uniqueid: not p.extension for i in held for p in i.parties}
         live = [self.ledger.restore(row, held) for row in recorded]
-        for row in conversations:
+        talking = [row for row in conversations if row.ended_at is None]
+        for recording in live:
+            if recording.conversation_id not in {row.id for row in talking}:
+                self.ledger.close_forsaken(recording)
+        for row in talking:
             mine = [recording for recording in live if recording.conversation_id == row.id]
             self.talks.restore(row, [i for i in held if i.conversation_id == row.id], mine)
         for lane in lanes:
-            users = [recording.id for recording in live if lane.id in recording.lanes]
-            self.recorder.restore(lane, users, outside.get(lane.uniqueid, False))
+            users = [r.id for r in live if lane.id in r.lanes or lane.recording_id == r.id]
+            for user in users:
+                self.ledger.recordings[user].lanes.setdefault(lane.id)
+            began = max((self.ledger.recordings[user].started_at for user in users), default=0.0)
+            self.recorder.restore(lane, users, outside.get(lane.uniqueid, False), began)
 
 
 def _who(parties: Iterable[Party]) -> frozenset[str]:

@@ -221,7 +221,8 @@ class FileFault(Event):
 class Mixed(Event):
     """The lanes of a recording became one file, or did not (`error` says why; the lanes are kept).
 
-    `audio` maps a lane's id to the milliseconds of sound found in its file.
+    `audio` maps a lane's id to the milliseconds of sound found in its file. `stereo` is the two-channel file
+    that was made beside, empty for none.
     """
 
     recording_id: str
@@ -229,6 +230,7 @@ class Mixed(Event):
     size: int
     audio: Mapping[str, int]
     error: str = ""
+    stereo: str = ""
 
 
 # --- people and policy -------------------------------------------------------------------------
@@ -286,6 +288,7 @@ class LiveChannel:
 
     `application` tells a caller (`Dial`, `Queue`) from a callee (`AppDial`, `AppQueue`). `lane_id` and
     `mixmonitor_id` are our channel variables RECORDERD and RECORDERD_ID, empty where we record nothing.
+    `answered` is when its present call was answered, 0 where Asterisk does not say.
     """
 
     channel: str
@@ -300,6 +303,7 @@ class LiveChannel:
     bridge_technology: str = ""
     state: str = ""
     created: float = 0.0
+    answered: float = 0.0
     lane_id: str = ""
     mixmonitor_id: str = ""
     recording_file: str = ""

@@ -16,6 +16,8 @@ from recorderd.core.rows import Direction
 _UNSAFE = re.compile(r"[^0-9A-Za-z+]")
 _UNSAFE_ID = re.compile(r"[^0-9A-Za-z.-]")
 _LONGEST = 40
+# A uniqueid may have 149 characters, a file's name 255; the end of it is what tells two calls apart.
+_LONGEST_ID = 100
 
 
 def day_folder(at: float, zone: tzinfo) -> str:
@@ -37,8 +39,8 @@ def recording_name(situation: Situation, mode: Mode, uniqueid: str, segment: int
     callee = next((p.number for p in situation.callees), "") or next(iter(situation.dialled), "")
     stamp = datetime.fromtimestamp(situation.at, situation.zone).strftime("%Y%m%d-%H%M%S")
     suffix = f".{segment}" if segment > 1 else ""
-    kind = _kind(situation, mode)
-    return f"{kind}-{safe(callee)}-{safe(caller)}-{stamp}-{_UNSAFE_ID.sub('', uniqueid)}{suffix}.wav"
+    kind, ident = _kind(situation, mode), _UNSAFE_ID.sub("", uniqueid)[-_LONGEST_ID:]
+    return f"{kind}-{safe(callee)}-{safe(caller)}-{stamp}-{ident}{suffix}.wav"
 
 
 def _kind(situation: Situation, mode: Mode) -> str:

@@ -21,10 +21,19 @@ _FAULTS = frozenset((Outcome.PARTIAL, Outcome.NOT_RECORDED, Outcome.RECORDED_IN_
 
 
 class Ledger:
-    """Writes every interval and recording. `margin` seconds are cut off before a *never*."""
+    """Writes every interval and recording. `margin` seconds are cut off before a *never*.
+
+    `stereo` is the folder for two-channel files, empty where nobody wants them.
+    """
 
     def __init__(
-        self, recorder: Recorder, out: Outbox, new_id: Callable[[], str], monitor: str, margin: float
+        self,
+        recorder: Recorder,
+        out: Outbox,
+        new_id: Callable[[], str],
+        monitor: str,
+        margin: float,
+        stereo: str = "",
     ) -> None:
         self.recordings: dict[str, LiveRecording] = {}
         self._recorder = recorder
@@ -32,12 +41,14 @@ class Ledger:
         self._new_id = new_id
         self._monitor = monitor
         self._margin = margin
+        self._stereo = stereo
         self._closing: dict[str, None] = {}
 
     # --- intervals -----------------------------------------------------------------------------
 
     def begin(self, talk: Talk, situation: Situation, decision: Decision) -> None:
-        """An interval begins: these parties, this decision, this mask."""
+        """An interval begins: these parties, this decision, this mask; never before the last one's end."""
+        situation = replace(situation, at=max(situation.at, talk.interval_end))
         if decision.wanted:
             self._open_recording(talk, situation, decision)
         else:
@@ -65,7 +76,8 @@ class Ledger:
         interval, talk.interval = talk.interval, None
         if interval is None:
             return
-        interval = replace(interval, ended_at=max(at, interval.started_at))
+        talk.interval_end = max(at, interval.started_at)
+        interval = replace(interval, ended_at=talk.interval_end)
         if interval.wanted:
             if after is not None and after.mode is Mode.NEVER:
                 interval = replace(interval, note=recordings.CUT_BACK)
@@ -128,9 +140,9 @@ class Ledger:
             self._closing[recording.id] = None
             self.save(recording)
 
-    def save(self, recording: LiveRecording, duration_ms: int = 0, size: int = 0) -> None:
+    def save(self, recording: LiveRecording) -> None:
         """Have the recording remembered as it is now."""
-        self._out.do(commands.Save(row=recording.row(duration_ms, size)))
+        self._out.do(commands.Save(row=recording.row()))
 
     # --- the mix -------------------------------------------------------------------------------
 
@@ -144,10 +156,12 @@ class Ledger:
                 continue
             if any(lane.spans() for lane in lanes):
                 recording.mix_at = float("inf")
-                self._out.do(recordings.mix(recording, lanes, self._monitor, self._margin))
+                self._out.do(recordings.mix(recording, lanes, self._monitor, self._margin, self._stereo))
             else:
                 self._judge_all(recording, lanes, {}, "")
                 self._finish(recording, RecordingState.FAILED)
+                for lane in lanes:
+                    self._recorder.release(lane, recording.id, 0)
 
     def mixed(self, event: events.Mixed) -> None:
         """The mixer answered: judge every interval by the audio that was really there."""
@@ -158,15 +172,17 @@ class Ledger:
         if event.error:
             self._out.alarm(event.at, "mix-failed", f"{recording.name} cannot be made: {event.error}")
             self._judge_all(recording, lanes, {}, f"not mixed, its lanes are kept: {event.error}")
+            self._finish(recording, RecordingState.FAILED)
             for lane in lanes:
                 self._recorder.keep(lane, event.error)
-            self._finish(recording, RecordingState.FAILED)
+                self._recorder.release(lane, recording.id, 0)
             return
         self._judge_all(recording, lanes, event.audio, "")
+        # The recording's end before its lanes' files: killed in between, it must not be mixed from nothing.
+        state = RecordingState.CLOSED if event.duration_ms else RecordingState.FAILED
+        self._finish(recording, state, event.duration_ms, event.size, event.stereo)
         for lane in lanes:
             self._recorder.release(lane, recording.id, event.audio.get(lane.id, 0))
-        state = RecordingState.CLOSED if event.duration_ms else RecordingState.FAILED
-        self._finish(recording, state, event.duration_ms, event.size)
 
     def _lanes(self, recording: LiveRecording) -> list[LiveLane]:
         lanes = self._recorder.lanes
@@ -182,10 +198,15 @@ class Ledger:
             self._judged(replace(interval, missing_ms=missing, note=note or interval.note), outcome)
 
     def _finish(
-        self, recording: LiveRecording, state: RecordingState, duration_ms: int = 0, size: int = 0
+        self,
+        recording: LiveRecording,
+        state: RecordingState,
+        duration_ms: int = 0,
+        size: int = 0,
+        stereo: str = "",
     ) -> None:
         recording.state = state
-        self.save(recording, duration_ms, size)
+        self._out.do(commands.Save(row=recording.row(duration_ms, size, stereo)))
         del self.recordings[recording.id]
         del self._closing[recording.id]
 
@@ -198,3 +219,12 @@ class Ledger:
         if recording.state is RecordingState.CLOSING:
             self._closing[recording.id] = None
         return recording
+
+    def close_forsaken(self, recording: LiveRecording) -> None:
+        """A recording from before a restart whose conversation was over."""
+        if recording.state is not RecordingState.CLOSING:
+            ends = [i.ended_at or i.started_at for i in recording.intervals]
+            recording.ended_at = max(ends, default=recording.started_at)
+            recording.state = RecordingState.CLOSING
+            self._closing[recording.id] = None
+            self.save(recording)

@@ -49,6 +49,11 @@ class Precedence:
     strengths: tuple[Strength, ...] = (Strength.RULE, Strength.LOCK, Strength.CHOICE, Strength.DEFAULT)
     modes: tuple[Mode, ...] = (Mode.NEVER, Mode.ALWAYS, Mode.ON_DEMAND)
 
+    def __post_init__(self) -> None:
+        """Raises ValueError unless every strength and every mode has one place."""
+        if sorted(self.strengths) != sorted(Strength) or sorted(self.modes) != sorted(Mode):
+            raise ValueError("an order of precedence names every strength and every mode once")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtensionPolicy:
@@ -174,19 +179,19 @@ class _Vote:
 def decide(policy: Policy, situation: Situation, *, pressed: bool = False) -> Decision:
     """Decide a conversation. Pure and total: every situation has a decision.
 
-    The first rule that applies wins. Otherwise every extension that takes part votes with its lock, its
-    choice or the default, and `policy.precedence` says which vote outweighs the others.
+    The first rule that applies has a vote, and so has every extension that takes part, with its lock, its
+    choice or the default; `policy.precedence` says which vote outweighs the others.
     """
     trace: list[str] = []
     rule = _first_rule(policy, situation, trace)
-    votes = list(_votes(policy, situation))
-    if rule is not None:
-        winner = _Vote(Strength.RULE, rule.mode, _rule_sentence(rule))
-    elif votes:
-        strengths, modes = policy.precedence.strengths, policy.precedence.modes
-        winner = min(votes, key=lambda v: (strengths.index(v.strength), modes.index(v.mode)))
-    else:
-        winner = _Vote(Strength.DEFAULT, Mode.NEVER, "no extension takes part")
+    votes = [_Vote(Strength.RULE, rule.mode, _rule_sentence(rule))] if rule else []
+    votes.extend(_votes(policy, situation))
+    strengths, modes = policy.precedence.strengths, policy.precedence.modes
+    winner = min(
+        votes,
+        key=lambda v: (strengths.index(v.strength), modes.index(v.mode)),
+        default=_Vote(Strength.DEFAULT, Mode.NEVER, "no extension takes part"),
+    )
     trace.extend(f"{v.sentence}: {_verdict(v, winner)}" for v in votes)
     return Decision(
         mode=winner.mode,
@@ -194,7 +199,7 @@ def decide(policy: Policy, situation: Situation, *, pressed: bool = False) -> De
         reason=winner.sentence,
         trace=tuple(trace),
         version=policy.version,
-        fail_mode=_fail_mode(policy, situation, rule),
+        fail_mode=_fail_mode(policy, situation, rule if winner.strength is Strength.RULE else None),
     )
 
 
@@ -202,7 +207,6 @@ def _first_rule(policy: Policy, situation: Situation, trace: list[str]) -> Rule 
     for rule in policy.rules:
         miss = rule.first_miss(situation)
         if miss is None:
-            trace.append(f"{_rule_sentence(rule)}: applies")
             return rule
         trace.append(f"rule “{rule.name}”: does not apply, {miss}")
     return None
@@ -248,6 +252,6 @@ def _fail_mode(policy: Policy, situation: Situation, rule: Rule | None) -> FailM
     if rule is not None and rule.fail_mode is not None:
         return rule.fail_mode
     order = list(FailMode)
-    own = (policy.extensions.get(p.extension) for p in situation.parties if p.extension)
-    asked = [chosen.fail_mode if chosen and chosen.fail_mode else policy.fail_mode for chosen in own]
+    own = (policy.extensions.get(p.extension, policy.default) for p in situation.parties if p.extension)
+    asked = [chosen.fail_mode or policy.fail_mode for chosen in own]
     return max(asked, key=order.index, default=policy.fail_mode)

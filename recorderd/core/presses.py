@@ -7,14 +7,13 @@ know how a press came or how its answer is heard.
 from __future__ import annotations
 
 from recorderd.core import commands, events
-from recorderd.core.conversations import Talk, Talks
+from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Decision, Mode
 from recorderd.core.rows import Mark
 
 # A telephone that sends its code twice, or a press that came by two ways, is one press.
 _REPEAT = 1.0
-_LONGEST_PAUSE = 180.0
 
 
 def press(talk: Talk | None, event: events.Press, out: Outbox) -> set[str]:
@@ -72,6 +71,7 @@ def _stop(talk: Talk, decision: Decision, _event: events.Press) -> tuple[str, st
     if not decision.wanted:
         return "unchanged", "it is not being recorded"
     talk.pressed = False
+    talk.masked, talk.masked_until = False, None
     return "stopped", decision.reason
 
 
@@ -80,7 +80,7 @@ def _pause(talk: Talk, decision: Decision, event: events.Press) -> tuple[str, st
         return "denied", "it is not being recorded"
     if talk.masked:
         return "unchanged", "it is paused"
-    talk.masked, talk.masked_until = True, event.at + _LONGEST_PAUSE
+    talk.masked, talk.masked_until = True, event.at + LONGEST_PAUSE
     return "paused", event.reason or "asked for"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from recorderd.core import commands, events
 from recorderd.core.calls import Calls, Channel
 from recorderd.core.outbox import Outbox
-from recorderd.core.recordings import OVER, LiveLane
+from recorderd.core.recordings import LANE, OVER, LiveLane
 from recorderd.core.rows import Lane, LaneState
 
 LaneFact = (
@@ -25,6 +25,10 @@ LaneFact = (
 )
 
 
+# StopForeign has no answer but the event.
+_ASK_AGAIN = 5.0
+
+
 @dataclass(slots=True)
 class _Trouble:
     """A channel whose recorder failed: how often, which folder next, and not before when."""
@@ -32,6 +36,15 @@ class _Trouble:
     failures: int = 0
     place: int = 0
     not_before: float = 0.0
+
+
+@dataclass(slots=True)
+class _Clearing:
+    """A recorder of ours that is to go; `again`: that was asked for twice."""
+
+    uniqueid: str
+    mixmonitor_id: str
+    again: bool = False
 
 
 class Recorder:
@@ -48,7 +61,14 @@ class Recorder:
         self._settle = settle
         self._on: dict[str, str] = {}
         self._growing: dict[str, bool] = {}
+        # Lanes of ours whose MixMonitorStart or MixMonitorStop is still to come, and their channels: these
+        # events name no recorder, and come before or after the reply to the action.
+        self._starting: dict[str, str] = {}
+        self._stopping: dict[str, str] = {}
+        # Recorders of ours that are over for us and not yet for Asterisk: no other may start there before.
+        self._clearing: dict[str, _Clearing] = {}
         self._foreign: dict[str, int] = {}
+        self._foreign_stopping: dict[str, float] = {}
         self._trouble: dict[str, _Trouble] = {}
         self._over: dict[str, None] = {}
 
@@ -67,7 +87,9 @@ class Recorder:
     def start(self, channel: Channel, lane_id: str, folder: str, recording_id: str, at: float) -> None:
         """Take this channel's voice, unless it is being taken or failed a moment ago."""
         trouble = self._trouble.get(channel.uniqueid)
-        if self._on.get(channel.uniqueid) or (trouble and at < trouble.not_before):
+        if self._on.get(channel.uniqueid) or self._is_clearing(channel.uniqueid):
+            return
+        if trouble and at < trouble.not_before:
             return
         place = self._places[(trouble.place if trouble else 0) % len(self._places)]
         lane = LiveLane(
@@ -81,6 +103,7 @@ class Recorder:
         )
         self.lanes[lane_id] = lane
         self._on[channel.uniqueid] = lane_id
+        self._starting[lane_id] = channel.uniqueid
         self.save(lane)
         self.out.do(commands.MixMonitor(lane_id=lane_id, uniqueid=channel.uniqueid, path=lane.path))
 
@@ -90,17 +113,26 @@ class Recorder:
             return
         lane.state = LaneState.STOPPING
         lane.close_stretch(at)
-        self._send_stop(lane)
+        self._send_stop(lane.id, lane.uniqueid, lane.mixmonitor_id)
 
-    def _send_stop(self, lane: LiveLane) -> None:
+    def _send_stop(self, lane_id: str, uniqueid: str, mixmonitor_id: str) -> None:
+        self._stopping[lane_id] = uniqueid
         self.out.do(
-            commands.StopMixMonitor(lane_id=lane.id, uniqueid=lane.uniqueid, mixmonitor_id=lane.mixmonitor_id)
+            commands.StopMixMonitor(lane_id=lane_id, uniqueid=uniqueid, mixmonitor_id=mixmonitor_id)
         )
 
-    def stop_foreign(self, uniqueid: str) -> None:
-        """Stop the newest recorder on a channel, which is somebody else's."""
-        self._foreign[uniqueid] -= 1
-        self.out.do(commands.StopForeign(uniqueid=uniqueid))
+    def _clear(self, lane_id: str, uniqueid: str, mixmonitor_id: str) -> None:
+        self._clearing[lane_id] = _Clearing(uniqueid, mixmonitor_id)
+        self._send_stop(lane_id, uniqueid, mixmonitor_id)
+
+    def _is_clearing(self, uniqueid: str) -> bool:
+        return any(clearing.uniqueid == uniqueid for clearing in self._clearing.values())
+
+    def stop_foreign(self, uniqueid: str, at: float) -> None:
+        """Stop the newest recorder on a channel, which is somebody else's; one at a time, never ours."""
+        if uniqueid not in self._foreign_stopping and not self._is_clearing(uniqueid):
+            self._foreign_stopping[uniqueid] = at
+            self.out.do(commands.StopForeign(uniqueid=uniqueid))
 
     def mute(self, lane: LiveLane, muted: bool) -> None:
         """Have silence written instead of the voice, or the voice again."""
@@ -129,26 +161,31 @@ class Recorder:
 
     def monitor_started(self, event: events.MixMonitorStart) -> None:
         """Ours if we are waiting for one there, else somebody else's."""
-        lane = self.on(event.uniqueid)
-        if lane is not None and lane.state is LaneState.STARTING and not lane.began:
-            self._begin(lane, event.at)
-        else:
+        if lane_id := _taken(self._starting, event.uniqueid):
+            if lane := self.lanes.get(lane_id):
+                self._begin(lane, event.at)
+        elif event.uniqueid in self.calls.channels:
             self._foreign[event.uniqueid] = self._foreign.get(event.uniqueid, 0) + 1
 
     def monitor_stopped(self, event: events.MixMonitorStop) -> None:
         """Ours if we asked for it; else somebody else's, or ours stopped behind our back."""
-        lane = self.on(event.uniqueid)
-        if lane is not None and lane.state is LaneState.STOPPING:
+        if _taken(self._stopping, event.uniqueid):
             return
+        lane = self.on(event.uniqueid)
         if self.foreign(event.uniqueid):
             self._foreign[event.uniqueid] -= 1
-        elif lane is not None and lane.running:
+            self._foreign_stopping.pop(event.uniqueid, None)
+        elif lane is not None and lane.state in (LaneState.ATTACHED, LaneState.RECORDING):
             self.fact(events.FileFault(at=event.at, lane_id=lane.id, kind="stopped by somebody else"))
 
     def fact(self, event: LaneFact) -> str | None:
         """Follow the state table; return the channel that the fact is about, None when it came too late."""
         lane = self.lanes.get(event.lane_id)
-        if lane is None or lane.state in OVER:
+        if isinstance(event, events.LaneStopFailed) and self._ask_again(event.lane_id):
+            return None
+        if isinstance(event, events.LaneStopped | events.LaneStopFailed) and event.lane_id in self._clearing:
+            return self._clearing.pop(event.lane_id).uniqueid
+        if lane is None or (lane.state, type(event)) not in LANE:
             return None
         if isinstance(event, events.LaneStarted):
             lane.mixmonitor_id = event.mixmonitor_id
@@ -159,8 +196,11 @@ class Recorder:
         match event:
             case events.FileFault() if lane.state is LaneState.LOST:
                 self._failed(lane, event.at, f"its file is {event.kind}", next_place=True)
-                self._send_stop(lane)
+                self._clear(lane.id, lane.uniqueid, lane.mixmonitor_id)
             case events.LaneRefused():
+                if self._starting.pop(lane.id, None) is None:
+                    # It did start, and nobody answers for it: from now on it is like somebody else's.
+                    self._foreign[lane.uniqueid] = self._foreign.get(lane.uniqueid, 0) + 1
                 self._failed(lane, event.at, event.reason, next_place=False)
             case events.LaneStopFailed():
                 why = f"The recorder on {lane.channel} cannot be stopped: {event.reason}"
@@ -173,6 +213,21 @@ class Recorder:
             self.save(lane)
         return lane.uniqueid
 
+    def _ask_again(self, lane_id: str) -> bool:
+        """Perhaps only the question was lost: what is not to be recorded is worth asking twice."""
+        self._stopping.pop(lane_id, None)
+        lane, clearing = self.lanes.get(lane_id), self._clearing.get(lane_id)
+        if clearing is not None and not clearing.again:
+            clearing.again = True
+            self._send_stop(lane_id, clearing.uniqueid, clearing.mixmonitor_id)
+            return True
+        stopping = clearing is None and lane is not None and lane.state is LaneState.STOPPING
+        if stopping and lane is not None and not lane.stop_failed:
+            lane.stop_failed = True
+            self._send_stop(lane.id, lane.uniqueid, lane.mixmonitor_id)
+            return True
+        return False
+
     def hangup(self, uniqueid: str, event: events.Event) -> None:
         """The channel is gone, and every recorder on it."""
         lane = self.on(uniqueid)
@@ -180,27 +235,45 @@ class Recorder:
             lane.advance(event)
             self._ended(lane, event.at)
         self._foreign.pop(uniqueid, None)
+        self._foreign_stopping.pop(uniqueid, None)
         self._trouble.pop(uniqueid, None)
+        while _taken(self._starting, uniqueid) or _taken(self._stopping, uniqueid):
+            pass
+        for lane_id in [k for k, clearing in self._clearing.items() if clearing.uniqueid == uniqueid]:
+            del self._clearing[lane_id]
 
     def follow_bridges(self, touched: Iterable[str], at: float) -> None:
         """A lane's file grows while its channel is in a bridge: note from when to when."""
         for uniqueid in touched:
             lane, channel = self.on(uniqueid), self.calls.channels.get(uniqueid)
             if lane is not None and channel is not None and lane.state is not LaneState.STOPPING:
+                before = len(lane.spans()), len(lane.stretches)
                 if channel.bridge:
-                    lane.open_stretch(at)
+                    lane.open_stretch(min(at, channel.entered_at or at))
                 else:
                     lane.close_stretch(at)
+                if before != (len(lane.spans()), len(lane.stretches)):
+                    self.save(lane)
 
     def due(self, at: float) -> set[str]:
-        """Channels whose recorder failed and may be tried again now."""
-        return {u for u, t in self._trouble.items() if t.not_before <= at and u not in self._on}
+        """Channels whose recorder failed, or would not stop, and may be tried again now."""
+        deaf_ears = {u for u, since in self._foreign_stopping.items() if since + _ASK_AGAIN <= at}
+        for uniqueid in deaf_ears:
+            del self._foreign_stopping[uniqueid]
+        return deaf_ears | {u for u, t in self._trouble.items() if t.not_before <= at and u not in self._on}
 
     def _begin(self, lane: LiveLane, at: float) -> None:
-        lane.began = True
+        """It runs since `at`: Asterisk's own stamp if that comes first or was before, else our reply's."""
         channel = self.calls.channels.get(lane.uniqueid)
-        if channel and channel.bridge:
+        first = not lane.began
+        lane.began = True
+        if not channel or not channel.bridge or lane.state is LaneState.STOPPING:
+            return
+        at = max(at, channel.entered_at)
+        if first:
             lane.open_stretch(at)
+        elif len(lane.stretches) == 1 and lane.stretches[0][1] is None:
+            lane.stretches[0][0] = min(at, lane.stretches[0][0] or at)
 
     def _failed(self, lane: LiveLane, at: float, why: str, *, next_place: bool) -> None:
         """The recorder failed while its channel lives: alarm now, and try again where it may work."""
@@ -234,11 +307,9 @@ class Recorder:
             self._forget(lane, LaneState.CLOSED, duration_ms)
 
     def keep(self, lane: LiveLane, why: str) -> None:
-        """Its audio is in no mix: its file stays, and the row says why."""
-        lane.note = why
+        """Its audio is not in this mix: its file stays, and the row says why."""
+        lane.note, lane.kept = why, True
         self.save(lane)
-        self._over.pop(lane.id, None)
-        self.lanes.pop(lane.id, None)
 
     def sweep(self, at: float) -> None:
         """Throw away what no recording uses: the 44 bytes of an unanswered call, and the like."""
@@ -248,34 +319,59 @@ class Recorder:
 
     def _forget(self, lane: LiveLane, state: LaneState, duration_ms: int) -> None:
         lane.state = state
-        self.out.do(commands.RemoveFile(path=lane.path))
+        if not lane.kept:
+            self.out.do(commands.RemoveFile(path=lane.path))
         self.save(lane, duration_ms)
         self._over.pop(lane.id, None)
         del self.lanes[lane.id]
 
     # --- a restart -----------------------------------------------------------------------------
 
+    def deaf(self) -> None:
+        """The link is lost: what was still to be told of starts and stops never will be."""
+        self._starting.clear()
+        self._stopping.clear()
+        self._clearing.clear()
+        self._foreign_stopping.clear()
+
     def adopt(self, live: events.LiveChannel, at: float) -> None:
-        """Find our recorder on a channel again by its variables; drop one that is not there any more."""
+        """Find our recorder on a channel again by its variables; drop one that is not there any more.
+
+        One that we gave up, or know nothing of, is stopped; then the plan starts another, and no voice is
+        taken twice.
+        """
         lane = self.on(live.uniqueid)
-        listed = self.lanes.get(live.lane_id) if live.mixmonitor_id else None
-        if listed is not None and (listed is lane or listed.state not in OVER):
-            listed.mixmonitor_id = live.mixmonitor_id
-            listed.began = True
-            if listed.state is LaneState.STARTING:
-                listed.state = LaneState.ATTACHED
-            self._on[live.uniqueid] = listed.id
-            self._growing.pop(listed.id, None)
-        elif lane is not None:
+        there = bool(live.lane_id and live.mixmonitor_id)
+        if lane is not None and there and lane.id == live.lane_id:
+            lane.mixmonitor_id = live.mixmonitor_id
+            lane.began = True
+            lane.muted = None
+            if lane.state is LaneState.STARTING:
+                lane.state = LaneState.ATTACHED
+            if lane.state is LaneState.STOPPING:
+                self._send_stop(lane.id, lane.uniqueid, lane.mixmonitor_id)
+            return
+        if lane is not None:
             lane.state, lane.note = LaneState.LOST, "it was not there any more after the link came back"
             self._ended(lane, at)
+        if there:
+            self._clear(live.lane_id, live.uniqueid, live.mixmonitor_id)
 
-    def restore(self, row: Lane, users: Iterable[str], outside: bool) -> None:
+    def restore(self, row: Lane, users: Iterable[str], outside: bool, not_before: float) -> None:
         """A lane from before a restart."""
         lane = self.lanes[row.id] = LiveLane.from_row(row, outside)
         lane.users.update(users)
+        lane.not_before = not_before
         if lane.state in OVER:
             self._over[lane.id] = None
         else:
             self._on[lane.uniqueid] = lane.id
             self.calls.remember_channel(lane.uniqueid, lane.channel)
+
+
+def _taken(waiting: dict[str, str], uniqueid: str) -> str | None:
+    """The lane that has waited longest on this channel; it waits no more."""
+    lane_id = next((lane for lane, channel in waiting.items() if channel == uniqueid), None)
+    if lane_id is not None:
+        del waiting[lane_id]
+    return lane_id

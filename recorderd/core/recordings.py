@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from recorderd.core import commands, events
+from recorderd.core import commands, events, sides
 from recorderd.core.intervals import Span
 from recorderd.core.rows import Interval, Lane, LaneState, Recording, RecordingState
 
@@ -44,7 +44,11 @@ OVER = frozenset((S.CLOSED, S.REFUSED, S.LOST, S.DISCARDED))
 
 @dataclass(slots=True)
 class LiveLane:
-    """A lane that runs, or whose file is not dealt with yet. `stretches` are when its file grew."""
+    """A lane that runs, or whose file is not dealt with yet. `stretches` are when its file grew.
+
+    `muted` is None after a restart: nobody remembers. `kept`: its file must stay. `not_before`: it was started
+    for a recording that began then.
+    """
 
     id: str
     uniqueid: str
@@ -55,7 +59,10 @@ class LiveLane:
     state: LaneState = S.STARTING
     mixmonitor_id: str = ""
     began: bool = False
-    muted: bool = False
+    not_before: float = 0.0
+    muted: bool | None = False
+    stop_failed: bool = False
+    kept: bool = False
     recording_id: str = ""
     stretches: list[list[float | None]] = field(default_factory=list)
     ended_at: float | None = None
@@ -74,7 +81,8 @@ class LiveLane:
     def open_stretch(self, at: float) -> None:
         """Its channel is in a bridge from now on and it runs: its file grows."""
         if self.began and not (self.stretches and self.stretches[-1][1] is None):
-            self.stretches.append([at, None])
+            before = self.stretches[-1][1] if self.stretches else None
+            self.stretches.append([max(at, before or at, self.not_before), None])
 
     def close_stretch(self, at: float) -> None:
         """Its file grows no more."""
@@ -105,6 +113,7 @@ class LiveLane:
         """A lane remembered from before a restart."""
         lane = cls(row.id, row.uniqueid, row.channel, row.label, row.path, outside)
         lane.state, lane.recording_id, lane.note = row.state, row.recording_id, row.note
+        lane.muted = None
         lane.stretches = [[a, b] for a, b in row.stretches]
         lane.began = bool(lane.stretches) or row.state in (S.ATTACHED, S.RECORDING, S.STOPPING)
         return lane
@@ -139,7 +148,7 @@ class LiveRecording:
         """Where the next interval will lie in the file."""
         return round(sum((i.ended_at or i.started_at) - i.started_at for i in self.intervals) * 1000)
 
-    def row(self, duration_ms: int = 0, size: int = 0) -> Recording:
+    def row(self, duration_ms: int = 0, size: int = 0, stereo: str = "") -> Recording:
         """This recording as it is remembered."""
         return Recording(
             id=self.id,
@@ -154,6 +163,7 @@ class LiveRecording:
             size=size,
             lanes=tuple(self.lanes),
             reason=self.reason,
+            stereo=stereo,
         )
 
     @classmethod
@@ -170,13 +180,17 @@ class LiveRecording:
         return f"recording {self.name}: {self.state}"
 
 
-def mix(recording: LiveRecording, lanes: Iterable[LiveLane], monitor: str, margin: float) -> commands.Mix:
+def mix(
+    recording: LiveRecording, lanes: Iterable[LiveLane], monitor: str, margin: float, stereo: str = ""
+) -> commands.Mix:
     """What the mixer is to make of a recording's lanes.
 
     A voice is kept where its party took part in an interval that was to be recorded and was not masked. Where
     policy said *never* right after, `margin` seconds before that are cut too: a stamp is not a sample.
+    `stereo` is the folder for the same in two channels, empty for none.
     """
     intervals = recording.intervals
+    left = sides.left_of(intervals)
     timeline = tuple(_stretch(i) for i in intervals)
     return commands.Mix(
         recording_id=recording.id,
@@ -187,6 +201,7 @@ def mix(recording: LiveRecording, lanes: Iterable[LiveLane], monitor: str, margi
                 lane_id=lane.id,
                 path=lane.path,
                 outside=lane.outside,
+                left=lane.uniqueid in left,
                 stretches=tuple(commands.Stretch(start=a, end=b) for a, b in lane.spans()),
                 keep=tuple(
                     commands.Stretch(start=i.started_at, end=_kept_until(i, margin))
@@ -196,6 +211,7 @@ def mix(recording: LiveRecording, lanes: Iterable[LiveLane], monitor: str, margi
             )
             for lane in lanes
         ),
+        stereo=f"{stereo}/{recording.folder}/{recording.id}{STEREO}" if stereo else "",
     )
 
 
@@ -208,4 +224,5 @@ def _kept_until(interval: Interval, margin: float) -> float:
     return max(interval.started_at, end - margin) if interval.note == CUT_BACK else end
 
 
+STEREO = ".stereo.wav"
 CUT_BACK = "cut back: what came next was never to be recorded"

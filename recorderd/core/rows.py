@@ -121,6 +121,7 @@ class Recording(Row):
     `name` is the base name with extension, `folder` is below the spool (`YYYY/MM/DD`).
     `segment` counts from 1 within the conversation. `duration_ms` and `size` are 0 until the mix is made.
     `lanes` are the ids of the lanes it is made from; a lane may serve two recordings, one after the other.
+    `stereo` is the absolute path of its two-channel file that was made for the archive, empty for none.
     """
 
     id: str
@@ -135,6 +136,7 @@ class Recording(Row):
     size: int = 0
     lanes: tuple[str, ...] = ()
     reason: str = ""
+    stereo: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

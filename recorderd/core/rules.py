@@ -84,6 +84,7 @@ class Reader:
         if not isinstance(value, Mapping):
             self.fault(path, "a rule is a mapping with name, when and mode")
             return None
+        before = len(self.faults)
         self.known(value, RULE_KEYS, path)
         name = str(value.get("name") or "")
         if not name:
@@ -107,8 +108,8 @@ class Reader:
                     conditions.append(CONDITIONS[key](written, self.lists))
                 except ConditionFault as error:
                     self.fault((*path, "when", key), str(error))
-        if mode is None:
-            return None
+        if mode is None or len(self.faults) > before:
+            return None  # without its broken condition it would hold for every call
         reason = str(value.get("reason") or "")
         return Rule(name=name, mode=mode, reason=reason, conditions=tuple(conditions), fail_mode=fail_mode)
 
@@ -119,8 +120,8 @@ class Reader:
         if not isinstance(value, Mapping):
             self.fault(path, "give a mode, or a mapping with inbound and outbound")
             return None
-        self.known(value, EXTENSION_KEYS, path)
         before = len(self.faults)
+        self.known(value, EXTENSION_KEYS, path)
         modes: dict[str, Mode | None] = {}
         for key in EXTENSION_KEYS[:4]:
             written = value.get(key)
