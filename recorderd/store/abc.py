@@ -18,6 +18,8 @@ from typing import Any
 from recorderd.core import rows
 from recorderd.core.policy import ExtensionPolicy
 from recorderd.errors import StoreError
+from recorderd.store.keeping import KeepingStore
+from recorderd.store.panel import PanelStore
 
 
 class RowRefused(StoreError):
@@ -102,6 +104,12 @@ LANE_ENDS = (
 )
 
 
+def lane_open(lane: rows.Lane) -> bool:
+    """Not finished: it runs, or it was only armed and its file is still to go."""
+    only_armed = not lane.recording_id and lane.state is not rows.LaneState.DISCARDED
+    return lane.state not in LANE_ENDS or only_armed
+
+
 class Store(ABC):
     """What is remembered. Made by `open_store(url)`, which connects to nothing yet; `close()` when done.
 
@@ -121,6 +129,16 @@ class Store(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Let go of every connection. Idempotent."""
+
+    @property
+    @abstractmethod
+    def panel(self) -> PanelStore:
+        """What the panel keeps: lists of calls, people, sessions; see `store.panel`."""
+
+    @property
+    @abstractmethod
+    def keeping(self) -> KeepingStore:
+        """What the archive keeps: files, holds, erasures; see `store.keeping`."""
 
     # --- writing ---
 

@@ -16,7 +16,6 @@ from recorderd.core.policy import ExtensionPolicy
 from recorderd.errors import StoreError
 from recorderd.store import codec
 from recorderd.store.abc import (
-    LANE_ENDS,
     RECORDING_ENDS,
     AlarmRow,
     AuditRow,
@@ -26,7 +25,10 @@ from recorderd.store.abc import (
     RowRefused,
     RuleRow,
     Store,
+    lane_open,
 )
+from recorderd.store.memory_keeping import MemoryKeeping
+from recorderd.store.memory_panel import MemoryPanel
 
 R = TypeVar("R", bound=rows.Row)
 
@@ -39,12 +41,22 @@ class MemoryStore(Store):
         self._tables: dict[type[rows.Row], dict[tuple[Any, ...], rows.Row]] = {cls: {} for cls in codec.KEYS}
         self._policy = PolicyRows()
         self._changed = asyncio.Event()
+        self._panel = MemoryPanel(self._tables)
+        self._keeping = MemoryKeeping(self._tables)
 
     async def migrate(self) -> None:
         """Nothing to do."""
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+    @property
+    def panel(self) -> MemoryPanel:
+        return self._panel
+
+    @property
+    def keeping(self) -> MemoryKeeping:
+        return self._keeping
 
     async def save(self, batch: Sequence[rows.Row]) -> None:
         # Through the codec, so that what comes back is what a database would give back.
@@ -168,9 +180,7 @@ class MemoryStore(Store):
         recordings = [r for r in self._some(rows.Recording, _started_at) if r.state not in RECORDING_ENDS]
         ids = {recording.id for recording in recordings}
         theirs = self._lanes_of(recordings, ids)
-        lanes = [
-            row for row in self._some(rows.Lane, _no_time) if row.state not in LANE_ENDS or row in theirs
-        ]
+        lanes = [row for row in self._some(rows.Lane, _no_time) if lane_open(row) or row in theirs]
         intervals = [
             row
             for row in self._some(rows.Interval, _started_at)

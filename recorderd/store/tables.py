@@ -78,7 +78,7 @@ def _none_of(states: tuple[StrEnum, ...]) -> sa.TextClause:
 
 # What is not finished. Each is the condition of an index too, and must be asked in the same words.
 recording_open = _none_of(RECORDING_ENDS)
-lane_open = _none_of(LANE_ENDS)
+lane_open = sa.text(f"({_none_of(LANE_ENDS).text} OR (state <> 'discarded' AND recording_id = ''))")
 conversation_open = sa.text("ended_at IS NULL")
 interval_open = sa.text("(ended_at IS NULL OR outcome IS NULL)")
 alarm_active = sa.text("cleared_at IS NULL")
@@ -169,6 +169,7 @@ recordings = sa.Table(
     _column("size", Number),
     _column("lanes", Json),
     _column("reason"),
+    _column("stereo"),
     _index("recordings_conversation_id", "conversation_id", "segment"),
     _index("recordings_name", "name"),
     _index("recordings_started_at", "started_at"),

@@ -172,7 +172,8 @@ def _recordings() -> None:
         },
     )
     _index("lanes", "recording_id", "recording_id")
-    _index("lanes", "open", "id", where="state NOT IN ('closed', 'refused', 'lost', 'discarded')")
+    ends = "state NOT IN ('closed', 'refused', 'lost', 'discarded')"
+    _index("lanes", "open", "id", where=f"({ends} OR (state <> 'discarded' AND recording_id = ''))")
 
 
 def _cdrs() -> None:
