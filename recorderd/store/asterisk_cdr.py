@@ -129,6 +129,27 @@ class AsteriskCdrTable:
                     )
                     return bool(done.rowcount)
 
+    async def rename(self, old: str, new: str, since: float) -> int:
+        """Name `new` in every row that names `old` and began at `since` or later; how many there were.
+
+        StoreError as for `complete`.
+        """
+        with engines.errors_translated():
+            async with self._engine.connect() as connection:
+                connection = await connection.execution_options(**engines.WRITES)
+                async with connection.begin():
+                    table = await self._found(connection)
+                    columns = _columns(table)
+                    if "recordingfile" not in columns:
+                        raise StoreError(f"Asterisk's CDR table {self._name} has no column recordingfile")
+                    name, start = columns["recordingfile"], columns["start"]
+                    done = await connection.execute(
+                        sa.update(table)
+                        .where(start >= self._bound(start, since), name == old)
+                        .values({name: new})
+                    )
+                    return int(done.rowcount)
+
     async def check(self) -> None:
         """StoreError says what is wrong with the table, if anything is."""
         with engines.errors_translated():

@@ -21,7 +21,10 @@ from enum import Enum
 from typing import Any
 
 from recorderd.core import rows
+from recorderd.core.entries import CallEntry
+from recorderd.core.keeping import Copy, Erasure, Hold, Kept, Tag
 from recorderd.store.abc import AlarmRow, AuditRow, PolicyLogRow
+from recorderd.store.panel import TokenRow, UserRow, WebhookRow
 
 Plain = dict[str, Any]
 Convert = Callable[[Any], Any]
@@ -39,6 +42,15 @@ KEYS: dict[type[rows.Row], tuple[str, ...]] = {
     AlarmRow: ("id",),
     AuditRow: ("id",),
     PolicyLogRow: ("version",),
+    Kept: ("recording_id",),
+    Hold: ("id",),
+    Erasure: ("id",),
+    Tag: ("recording_id", "tag"),
+    Copy: ("recording_id", "path"),
+    CallEntry: ("story_id", "owner"),
+    UserRow: ("login",),
+    TokenRow: ("id",),
+    WebhookRow: ("id",),
 }
 NAMES: dict[str, type[rows.Row]] = {cls.__name__: cls for cls in KEYS}
 
@@ -75,6 +87,12 @@ def from_plain(cls: type[Any], plain: Any) -> Any:
         elif required:
             raise ValueError(f"{cls.__name__} lacks {name!r}")
     return cls(**values)
+
+
+def encode(cls: type[Any], values: Mapping[str, Any]) -> Plain:
+    """Some of a dataclass's fields, as `to_plain` has them. KeyError for a field that it has not."""
+    encoders = {name: encoder for name, encoder, _, _ in _fields_of(cls)}
+    return {name: encoders[name](value) for name, value in values.items()}
 
 
 def to_line(row: rows.Row) -> bytes:

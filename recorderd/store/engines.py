@@ -60,10 +60,12 @@ def sqlite(url: sa.URL, *, alone: bool = False, busy_ms: int = BUSY_MS) -> Async
 def make_private(url: sa.URL) -> None:
     """Make the file, if it is not there, for its owner and group only: it says who called whom.
 
-    SQLite gives the files beside it the same mode. What fails here SQLite will say itself.
+    SQLite gives the files beside it the same mode. What fails here SQLite will say itself. A file that is
+    there is not even opened: closing it would drop every lock that this process holds on it, and another
+    process would delete the write-ahead log under us (sqlite.org/howtocorrupt.html, 2.2).
     """
     with suppress(OSError):
-        os.close(os.open(str(url.database), os.O_WRONLY | os.O_CREAT, 0o640))
+        os.close(os.open(str(url.database), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640))
 
 
 def postgresql(url: sa.URL, *, alone: bool = False) -> AsyncEngine:

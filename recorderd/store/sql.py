@@ -20,6 +20,9 @@ from recorderd.core.policy import ExtensionPolicy
 from recorderd.errors import StoreError
 from recorderd.store import changes, codec, engines, migrate, queries, sql_policy, tables, writes
 from recorderd.store.abc import AlarmRow, AuditRow, OpenRows, PolicyLogRow, PolicyRows, RuleRow, Store
+from recorderd.store.panel_tables import TABLES
+from recorderd.store.sql_keeping import SqlKeeping
+from recorderd.store.sql_panel import SqlPanel
 
 R = TypeVar("R", bound=rows.Row)
 
@@ -36,6 +39,8 @@ class SqlStore(Store):
         self._clock = clock
         self._make_engine = engines.ENGINES[url.get_backend_name()]
         self._engine = self._make_engine(url)
+        self._panel = SqlPanel(self._begin)
+        self._keeping = SqlKeeping(self._begin)
 
     def __repr__(self) -> str:
         return f"<SqlStore {self._url.render_as_string(hide_password=True)}>"
@@ -61,6 +66,14 @@ class SqlStore(Store):
         with suppress(TimeoutError):
             async with asyncio.timeout(engines.CONNECT_SECONDS):
                 await self._engine.dispose()
+
+    @property
+    def panel(self) -> SqlPanel:
+        return self._panel
+
+    @property
+    def keeping(self) -> SqlKeeping:
+        return self._keeping
 
     # --- writing ---
 
@@ -172,7 +185,7 @@ class SqlStore(Store):
     async def export(self) -> AsyncIterator[PolicyRows | Sequence[rows.Row]]:
         async with self._begin(engines.ONE_INSTANT) as connection:
             yield await sql_policy.load(connection)
-            for cls, table in tables.TABLES.items():
+            for cls, table in TABLES.items():
                 result = await connection.stream(sa.select(table).order_by(*table.primary_key.columns))
                 async for part in result.mappings().partitions(_BATCH):
                     yield [codec.from_plain(cls, dict(row)) for row in part]
@@ -222,6 +235,6 @@ async def _use_wal(connection: AsyncConnection) -> None:
 
 
 async def _demand_empty(connection: AsyncConnection) -> None:
-    for table in (tables.extensions, tables.rules, *tables.TABLES.values()):
+    for table in (tables.extensions, tables.rules, *TABLES.values()):
         if (await connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1))).first():
             raise StoreError(f"The database is not empty (there are {table.name}): restore into a new one")

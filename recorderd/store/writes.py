@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from recorderd.core import rows
 from recorderd.store import codec, tables
 from recorderd.store.abc import AuditRow, PolicyLogRow, RowRefused
+from recorderd.store.panel_tables import TABLES
 
 _INSERT: dict[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 # Rows that are never changed once they are there.
@@ -52,9 +53,9 @@ def _by_type(batch: Iterable[rows.Row]) -> dict[type[rows.Row], list[rows.Row]]:
 
 
 def _upsert(cls: type[rows.Row], insert: Callable[[sa.Table], Any]) -> Any:
-    statement = insert(tables.TABLES[cls])
+    statement = insert(TABLES[cls])
     keys = codec.KEYS[cls]
-    rest = [column.name for column in tables.TABLES[cls].columns if column.name not in keys]
+    rest = [column.name for column in TABLES[cls].columns if column.name not in keys]
     if not rest or issubclass(cls, _APPEND_ONLY):
         return statement.on_conflict_do_nothing(index_elements=keys)
     return statement.on_conflict_do_update(
@@ -63,8 +64,13 @@ def _upsert(cls: type[rows.Row], insert: Callable[[sa.Table], Any]) -> Any:
 
 
 _UPSERTS: dict[str, dict[type[rows.Row], Any]] = {
-    dialect: {cls: _upsert(cls, insert) for cls in tables.TABLES} for dialect, insert in _INSERT.items()
+    dialect: {cls: _upsert(cls, insert) for cls in TABLES} for dialect, insert in _INSERT.items()
 }
+
+
+def insert_once(connection: AsyncConnection, table: sa.Table, values: codec.Plain) -> Any:
+    """The statement that adds this row, or nothing where there is one of its key."""
+    return _INSERT[connection.dialect.name](table).values(**values).on_conflict_do_nothing()
 
 
 # --- side tables: rows of an index that SQL alone cannot make ------------------------------------------

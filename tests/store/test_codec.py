@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorderd.core import rows
-from recorderd.store import abc, codec, tables
-from tests.store import sample
+from recorderd.core import entries, keeping, rows
+from recorderd.store import abc, codec, panel
+from recorderd.store.panel_tables import TABLES
+from tests.store import sample, sample_keeping, sample_panel
 
 _finite = st.floats(allow_nan=False, allow_infinity=False)
 _text = st.text()
@@ -35,13 +36,16 @@ def _any_row(cls: type[rows.Row]) -> st.SearchStrategy[rows.Row]:
 
 
 def test_every_row_of_the_core_and_of_the_store_has_a_codec_a_table_and_a_sample() -> None:
-    every = _rows_of(rows) | _rows_of(abc)
-    assert every == set(codec.KEYS) == set(tables.TABLES)
-    assert every - {abc.PolicyLogRow} == {type(row) for row in sample.one_of_each()}
+    every = {row for module in (rows, entries, keeping, abc, panel) for row in _rows_of(module)}
+    assert every == set(codec.KEYS) == set(TABLES)
+    assert every - {abc.PolicyLogRow} == {
+        type(row)
+        for row in (*sample.one_of_each(), *sample_panel.one_of_each(), *sample_keeping.one_of_each())
+    }
 
 
 def test_every_field_of_a_row_has_its_column_and_every_column_its_field() -> None:
-    for cls, table in tables.TABLES.items():
+    for cls, table in TABLES.items():
         assert {f.name for f in dataclasses.fields(cls)} == set(table.columns.keys()), cls
         assert tuple(table.primary_key.columns.keys()) == codec.KEYS[cls], cls
 
