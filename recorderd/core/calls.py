@@ -85,6 +85,8 @@ class Channel:
     originated: bool = False
     bridge: str | None = None
     entered_at: float = 0.0
+    sent_away: bool = False
+    took_place: bool = False
     dialled: tuple[str, ...] = ()
     context: str = ""
     ringing: set[str] = field(default_factory=set)
@@ -258,6 +260,10 @@ class Calls:
                 return {event.dest_uniqueid} if answered else self._dial_end(event.dest_uniqueid)
             case events.Pickup():
                 return self._pickup(event)
+            case events.BlindTransfer():
+                if transferer := self.channels.get(event.transferer_uniqueid):
+                    transferer.sent_away = True
+                return set()
             case events.Consult():
                 channel = self._see(event.uniqueid, event.channel, event.linkedid)
                 channel.number = channel.number or event.caller_id_num
@@ -358,6 +364,7 @@ class Calls:
         if not channel.extension and channel.called and event.caller_id_num:
             channel.number = event.caller_id_num
         channel.consulted = ()
+        channel.sent_away = False
         if channel.bridge != event.bridge_uniqueid:
             channel.entered_at = event.at
         for dest in list(channel.ringing):
@@ -369,6 +376,7 @@ class Calls:
         )
         bridge.technology = event.bridge_technology
         swapped = self.channels.get(event.swap_uniqueid or "")
+        channel.took_place = bool(swapped and swapped.real)
         if swapped and swapped.bridge == bridge.uniqueid:
             moved |= self._leave(swapped, bridge.uniqueid)
         bridge.members[channel.uniqueid] = None
@@ -420,7 +428,8 @@ class Calls:
             known = live.uniqueid in self.channels
             channel = self._see(live.uniqueid, live.channel, live.linkedid)
             if channel.bridge != live.bridge_uniqueid:
-                channel.entered_at = min(event.at, max(live.answered, unheard_since)) or event.at
+                answered = max(live.answered, unheard_since) if live.answered else event.at
+                channel.entered_at = min(event.at, answered)
             channel.bridge = live.bridge_uniqueid or None
             channel.ringing.clear()
             if not known:

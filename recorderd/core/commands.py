@@ -115,6 +115,10 @@ class Stretch:
 class MixLane:
     """One voice for the mixer. `stretches` say when its file grew; `keep` what of that may be heard.
 
+    `forbidden`: when policy forbade to record it, so that sound which may be from then is left out as well;
+    None where that is not known any more: all that is not in `keep`. `alone`: when nobody heard it, so that
+    time may be lacking there.
+
     `left`: it belongs on the left of a stereo file; see `core.sides`.
     """
 
@@ -124,6 +128,8 @@ class MixLane:
     left: bool = False
     stretches: tuple[Stretch, ...]
     keep: tuple[Stretch, ...]
+    forbidden: tuple[Stretch, ...] | None = None
+    alone: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +137,8 @@ class Mix(Command):
     """Lay the lanes on one time line and write them to `path`, cut back to `keep`. Answered by Mixed.
 
     `timeline` are the stretches that the file holds, in order, end to end. `stereo`: where the same goes in
-    two channels, for the archive; empty for nowhere.
+    two channels, for the archive; empty for nowhere. `patient`: rather not now than without a lane whose disk
+    is away.
     """
 
     recording_id: str
@@ -139,6 +146,7 @@ class Mix(Command):
     timeline: tuple[Stretch, ...]
     lanes: tuple[MixLane, ...]
     stereo: str = ""
+    patient: bool = False
 
 
 # --- for the store and for people --------------------------------------------------------------

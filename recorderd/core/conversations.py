@@ -85,12 +85,12 @@ class Talks:
         while, so new ones began before `at`.
         """
         pool = {u for u in touched if u in self.calls.channels or u in self.home}
-        concerned = {talk.id: talk for u in pool if (talk := self.of(u))}
+        concerned = {talk.id: talk for u in sorted(pool) if (talk := self.of(u))}
         for talk in list(concerned.values()):
             pool |= talk.members
         groups = {g for u in pool if len(g := self.calls.hearing(u)) > 1}
-        for group in groups:
-            concerned.update({talk.id: talk for u in group if (talk := self.of(u))})
+        for group in sorted(groups, key=min):
+            concerned.update({talk.id: talk for u in sorted(group) if (talk := self.of(u))})
         claimed = self._claim(groups, at, found)
         for talk in concerned.values():
             if talk.id not in claimed:
@@ -104,19 +104,22 @@ class Talks:
         claimed: dict[str, Talk] = {}
         joins: list[tuple[Talk, Talk]] = []
         for group in sorted(groups, key=lambda g: (-len(g), min(g))):
-            homes = Counter(talk.id for u in group if (talk := self.of(u)) and talk.id not in claimed)
+            homes = Counter(talk.id for u in sorted(group) if (talk := self.of(u)) and talk.id not in claimed)
             candidates = [self.talks[h] for h in homes]
+            left = [t for t in candidates if self._waits_for(t, group)]
             talk = min(
-                candidates,
+                [t for t in candidates if t not in left],
                 key=lambda t: (len(t.members & group) < 2, t.started_at, t.id),
                 default=None,
             )
             if talk is None:
                 talk = self._start(group, self._began(group, at) if found else at)
-            joins.extend((other, talk) for other in candidates if other is not talk)
+                talk.joined = left[0].id if left else None
+            joins.extend((other, talk) for other in candidates if other is not talk and other not in left)
             talk.members = group
-            talk.joined = None
-            talk.linkedids.update(dict.fromkeys(self.calls.channels[u].linkedid for u in group))
+            if talk.joined not in {other.id for other in left}:
+                talk.joined = None
+            talk.linkedids.update(dict.fromkeys(self.calls.channels[u].linkedid for u in sorted(group)))
             for uniqueid in group:
                 self._move_home(uniqueid, talk)
             claimed[talk.id] = talk
@@ -124,6 +127,22 @@ class Talks:
             if other.id not in claimed:  # else one of its people walked over, and it goes on without
                 self._join(other, talk)
         return claimed
+
+    def _waits_for(self, talk: Talk, group: frozenset[str]) -> bool:
+        """Somebody of it stays behind in the bridge where they talked: who left has gone to ask a third.
+
+        One who sent the other away (a blind transfer, a parking) does not wait, though his telephone may
+        linger; nor one whose other party takes a person's place elsewhere (an attended transfer by REFER).
+        """
+        if len(talk.members & group) > 1 or any(
+            self.calls.channels[u].took_place for u in talk.channels & group
+        ):
+            return False
+        for uniqueid in talk.channels - group:
+            channel = self.calls.channels.get(uniqueid)
+            if channel and channel.bridge and not channel.sent_away and len(self.calls.hearing(uniqueid)) == 1:
+                return True
+        return False
 
     def _move_home(self, uniqueid: str, talk: Talk) -> None:
         before = self.of(uniqueid)

@@ -39,7 +39,7 @@ class Settings:
     `lanes` are the folders for lanes: the first is used, the others when a file does not come or grow.
     `settle`: a file is taken as final so long after its recorder's end (the hang-up races the closing).
     `margin` is cut off before a conversation that is never to be recorded. `retry` are the waits after one,
-    two, … failures of a recorder. `stereo` is the folder for two-channel files for the archive, empty for none.
+    two, … failures of a recorder. `stereo` is the folder for the archive's two-channel files, empty for none.
     """
 
     monitor: str
@@ -68,6 +68,7 @@ class Engine:
         )
         self._new_id = new_id
         self._tagged: dict[str, str] = {}
+        self._tagged_in: dict[str, str | None] = {}
         self._offered: set[str] = set()
 
     # --- the funnel ----------------------------------------------------------------------------
@@ -104,6 +105,10 @@ class Engine:
             ):
                 uniqueid = self.recorder.fact(event)
                 return {uniqueid} if uniqueid else set()
+            case events.PlaceFault():
+                return self.recorder.place_fault(event)
+            case events.PlaceWell():
+                return self.recorder.place_well(event)
             case events.Mixed():
                 self.ledger.mixed(event)
                 return set()
@@ -134,6 +139,7 @@ class Engine:
         touched = self.calls.apply(event)
         self.recorder.follow_bridges(touched, event.at)
         self._tagged.pop(event.uniqueid, None)
+        self._tagged_in.pop(event.uniqueid, None)
         self._offered.discard(event.uniqueid)
         return touched
 
@@ -210,6 +216,7 @@ class Engine:
             talk = self.talks.of(uniqueid)
             talking = talk if talk is not None and uniqueid in talk.members else None
             self._plan_channel(channel, talk, talking, at)
+            self._untag(channel, talking)
             if talking:
                 self._serve(channel, talking, at)
             elif lane := self.recorder.on(uniqueid):
@@ -265,17 +272,31 @@ class Engine:
             self.recorder.watch(lane, growing=True)
             self.recorder.mute(lane, talk.masked)
         if recording and recording.state is RecordingState.RECORDING:
-            for uniqueid in talk.members:
-                self._tag(uniqueid, recording.name)
+            for uniqueid in sorted(talk.members):
+                self._tag(self.calls.channels[uniqueid], recording.name)
         never = talk.decision is not None and talk.decision.mode is Mode.NEVER
         if never and lane is None and self.recorder.foreign(channel.uniqueid):
             self.recorder.stop_foreign(channel.uniqueid, at)
 
-    def _tag(self, uniqueid: str, name: str) -> None:
+    def _tag(self, channel: Channel, name: str) -> None:
         """Write the file's name into the channel's CDR: after the hang-up it is too late."""
-        if self._tagged.get(uniqueid) != name:
-            self._tagged[uniqueid] = name
-            self.out.do(commands.Setvar(uniqueid=uniqueid, variable="CDR(recordingfile)", value=name))
+        self._tagged_in[channel.uniqueid] = channel.bridge
+        if self._tagged.get(channel.uniqueid, "") != name:
+            self._tagged[channel.uniqueid] = name
+            value = commands.Setvar(uniqueid=channel.uniqueid, variable="CDR(recordingfile)", value=name)
+            self.out.do(value)
+
+    def _untag(self, channel: Channel, talking: Talk | None) -> None:
+        """A transferred channel's next CDR inherits the name (main/cdr.c forks the variables): take it out again.
+
+        Only once Asterisk has begun that CDR, which it does when the channel dials or enters another bridge; the
+        rows before keep theirs. If the talk there is recorded, `_tag` writes the name again.
+        """
+        recorded = talking is not None and talking.wanted
+        elsewhere = channel.bridge is not None and channel.bridge != self._tagged_in.get(channel.uniqueid)
+        if (channel.bridge is None and channel.ringing) or (elsewhere and not recorded):
+            if self._tagged.get(channel.uniqueid):
+                self._tag(channel, "")
 
     # --- the link to Asterisk, and restarts ----------------------------------------------------
 
@@ -310,6 +331,7 @@ class Engine:
             self.recorder.adopt(live, event.at)
             if live.recording_file:
                 self._tagged.setdefault(live.uniqueid, live.recording_file)
+                self._tagged_in.setdefault(live.uniqueid, live.bridge_uniqueid or None)
         self.recorder.follow_bridges(touched, event.at)
         return touched
 

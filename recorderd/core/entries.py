@@ -85,12 +85,13 @@ class CallEntry(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """Everything that hangs together, each in the order of time."""
+    """Everything that hangs together, in the order of time; `gone` are recordings without audio by now."""
 
     conversations: tuple[Conversation, ...] = ()
     intervals: tuple[Interval, ...] = ()
     recordings: tuple[Recording, ...] = ()
     cdrs: tuple[Cdr, ...] = ()
+    gone: frozenset[str] = frozenset()
 
     @property
     def linkedids(self) -> frozenset[str]:
@@ -115,7 +116,7 @@ _WORST = (
 )
 # An index entry of PostgreSQL holds 2,704 bytes, and `search` stands in one.
 _SEARCH_BYTES = 1500
-_CLID = re.compile(r'\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^<]*?))\s*<(?P<number>[^>]*)>\s*')
+_CLID = re.compile(r'\s*(?:"(?P<quoted>.*)"|(?P<bare>[^<]*?))\s*<(?P<number>[^>]*)>\s*')
 _NUMBER = re.compile(r"[0-9*#+]{2,80}")
 
 
@@ -139,7 +140,11 @@ class _View:
         self.talk = sorted((i for i in story.intervals if len(i.parties) > 1), key=lambda i: i.started_at)
         self.cdrs = sorted(story.cdrs, key=lambda c: (c.start, _age(c.uniqueid), c.sequence))
         self.ends = {id(cdr): self._ends(cdr) for cdr in self.cdrs}
-        self.playable = {r.id: r for r in story.recordings if r.state is RecordingState.CLOSED and r.size > 0}
+        self.playable = {
+            r.id: r
+            for r in story.recordings
+            if r.state is RecordingState.CLOSED and r.size > 0 and r.id not in story.gone
+        }
         self.caller = next(
             (p for i in self.talk for p in i.parties if p.direction is Direction.OUTBOUND), None
         )
@@ -305,13 +310,13 @@ def _last(sure: Iterable[float], open_ended: Iterable[float | None]) -> float | 
     return max(known)
 
 
-def _age(linkedid: str) -> tuple[float, str]:
+def _age(linkedid: str) -> tuple[float, float, str]:
     """What puts Asterisk's ids, `[name-]seconds.count`, in the order in which they were made."""
-    seconds, _, count = linkedid.rpartition("-")[2].partition(".")
+    seconds, _dot, count = linkedid.rpartition("-")[2].partition(".")
     try:
-        return float(seconds) + float(count) / 1e12, linkedid
+        return float(seconds), float(count or 0), linkedid
     except ValueError:
-        return float("inf"), linkedid
+        return float("inf"), 0.0, linkedid
 
 
 def _cut(text: str) -> str:

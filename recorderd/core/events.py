@@ -218,11 +218,27 @@ class FileFault(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceFault(Event):
+    """A folder does not take what is written to it: it is `full`, `read-only`, `frozen`, `away`, or broken."""
+
+    place: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceWell(Event):
+    """A folder that failed takes again what is written to it."""
+
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mixed(Event):
     """The lanes of a recording became one file, or did not (`error` says why; the lanes are kept).
 
     `audio` maps a lane's id to the milliseconds of sound found in its file. `stereo` is the two-channel file
-    that was made beside, empty for none.
+    that was made beside, empty for none. `whole` are the lanes whose file Asterisk ended
+    properly: what they lack inside is time of which no packet came, not sound that was lost.
     """
 
     recording_id: str
@@ -231,6 +247,8 @@ class Mixed(Event):
     audio: Mapping[str, int]
     error: str = ""
     stereo: str = ""
+    whole: tuple[str, ...] = ()
+    again: bool = False
 
 
 # --- people and policy -------------------------------------------------------------------------

@@ -37,6 +37,9 @@ def recording_name(situation: Situation, mode: Mode, uniqueid: str, segment: int
     """
     caller = next((p.number for p in situation.callers), "")
     callee = next((p.number for p in situation.callees), "") or next(iter(situation.dialled), "")
+    if not caller and situation.parties:
+        # A consultation by feature code: both were called, the one who asks before the one who is asked.
+        caller, callee = situation.parties[0].number, situation.parties[-1].number
     stamp = datetime.fromtimestamp(situation.at, situation.zone).strftime("%Y%m%d-%H%M%S")
     suffix = f".{segment}" if segment > 1 else ""
     kind, ident = _kind(situation, mode), _UNSAFE_ID.sub("", uniqueid)[-_LONGEST_ID:]

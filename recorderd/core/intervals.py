@@ -6,13 +6,13 @@ the milliseconds that each lane's file really holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from recorderd.core.rows import Interval, Lane, Outcome
 
 Span = tuple[float, float]
 
-_TOLERANCE_MS = 200
+TOLERANCE_MS = 200
 _TOLERANCE = 0.01
 
 
@@ -49,8 +49,18 @@ def covered_ms(span: Span, spans: Iterable[Span]) -> int:
     return round(sum(c[1] - c[0] for c in common if c) * 1000)
 
 
-def missing_ms(interval: Interval, lanes: Sequence[Lane], audio: Mapping[str, int]) -> int:
-    """Milliseconds of the interval without audio, for the party who lost most."""
+def missing_ms(
+    interval: Interval,
+    lanes: Sequence[Lane],
+    audio: Mapping[str, int],
+    whole: Collection[str] = (),
+) -> int:
+    """Milliseconds of the interval without audio, for the party who lost most.
+
+    A lane's file is taken to fill its stretches from the first on. `whole` lanes were ended properly: what they
+    lack inside is time of which no packet came (a telephone that sends digits, or nothing while it is silent),
+    unless it is most of it.
+    """
     span = (interval.started_at, interval.ended_at or interval.started_at)
     total = length_ms(interval)
     worst = 0
@@ -59,14 +69,21 @@ def missing_ms(interval: Interval, lanes: Sequence[Lane], audio: Mapping[str, in
             s
             for lane in lanes
             if lane.uniqueid == party.uniqueid
-            for s in filled(lane.stretches, audio.get(lane.id, 0))
+            for s in _spoken(lane, audio.get(lane.id, 0), lane.id in whole)
         ]
         worst = max(worst, total - covered_ms(span, spans))
     return max(0, worst)
 
 
+def _spoken(lane: Lane, audio_ms: int, whole: bool) -> list[Span]:
+    closed = [(start, end) for start, end in lane.stretches if end is not None]
+    if whole and 2 * audio_ms >= 1000 * sum(end - start for start, end in closed):
+        return closed
+    return filled(lane.stretches, audio_ms)
+
+
 def judge(total_ms: int, missing: int) -> Outcome:
     """The outcome of an interval that was to be recorded."""
-    if missing <= max(_TOLERANCE_MS, total_ms * _TOLERANCE):
+    if missing <= max(TOLERANCE_MS, total_ms * _TOLERANCE):
         return Outcome.RECORDED
     return Outcome.PARTIAL if missing < total_ms else Outcome.NOT_RECORDED

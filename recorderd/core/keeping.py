@@ -55,7 +55,7 @@ class Kept(Row):
     and for ever where there was no sound to keep. `mix` is the name of the mix while it is kept beside.
     `levels` are each channel's loudness of speech in dBFS, left first. `findings` are what `verify` saw.
     `attempts` failed since the last success, the last one with `error`; `not_before` is the next.
-    `deleted_why` and its sisters stay for ever.
+    `deleted_why` and its sisters stay for ever; `was` is the state before, while it is being deleted.
     """
 
     recording_id: str
@@ -79,6 +79,7 @@ class Kept(Row):
     deleted_at: float | None = None
     deleted_by: str = ""
     deleted_why: str = ""
+    was: KeepState | None = None
 
     def __str__(self) -> str:
         return f"{self.recording_id}: {self.state}" + (f", {self.error}" if self.error else "")

@@ -6,10 +6,12 @@ know why a stretch was to be recorded (the decision comes as data) or how a lane
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from recorderd.core import commands, events, filenames, intervals, recordings
+from recorderd.core.company import Company
 from recorderd.core.conversations import Talk
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Decision, Mode, Situation
@@ -18,6 +20,13 @@ from recorderd.core.recordings import LiveLane, LiveRecording
 from recorderd.core.rows import Interval, Outcome, Recording, RecordingState
 
 _FAULTS = frozenset((Outcome.PARTIAL, Outcome.NOT_RECORDED, Outcome.RECORDED_IN_ERROR))
+
+# Seconds until a file that could not be made is tried again, and for each that waits: a full disk must not be
+# hammered.
+_MIX_AGAIN = 2.0
+_MIX_AGAIN_EACH = 0.02
+# So long a recording waits for the disk of one of its lanes.
+_PATIENCE = 3600.0
 
 
 class Ledger:
@@ -43,6 +52,8 @@ class Ledger:
         self._margin = margin
         self._stereo = stereo
         self._closing: dict[str, None] = {}
+        self._waiting: set[str] = set()
+        self._company = Company()
 
     # --- intervals -----------------------------------------------------------------------------
 
@@ -69,6 +80,7 @@ class Ledger:
             recording_id=recording.id if recording else None,
             offset_ms=recording.offset_ms() if recording else None,
         )
+        self._company.begin(talk.interval)
         self._out.do(commands.Save(row=talk.interval))
 
     def end(self, talk: Talk, at: float, after: Decision | None) -> None:
@@ -78,6 +90,7 @@ class Ledger:
             return
         talk.interval_end = max(at, interval.started_at)
         interval = replace(interval, ended_at=talk.interval_end)
+        self._company.end(interval)
         if interval.wanted:
             if after is not None and after.mode is Mode.NEVER:
                 interval = replace(interval, note=recordings.CUT_BACK)
@@ -148,6 +161,9 @@ class Ledger:
 
     def sweep(self, at: float) -> None:
         """Have every recording mixed whose lanes are final."""
+        if self._company:
+            lanes_of = (lane.uniqueid for lane in self._recorder.lanes.values())
+            self._company.forget({*self._recorder.calls.channels, *lanes_of})
         for recording in [self.recordings[recording_id] for recording_id in self._closing]:
             if recording.mix_at > at:
                 continue
@@ -156,12 +172,25 @@ class Ledger:
                 continue
             if any(lane.spans() for lane in lanes):
                 recording.mix_at = float("inf")
-                self._out.do(recordings.mix(recording, lanes, self._monitor, self._margin, self._stereo))
+                self._out.do(self._mix(recording, lanes, at))
             else:
-                self._judge_all(recording, lanes, {}, "")
-                self._finish(recording, RecordingState.FAILED)
+                state = self._without_sound(recording)
+                self._judge_all(recording, lanes, state)
+                self._finish(recording, state)
                 for lane in lanes:
                     self._recorder.release(lane, recording.id, 0)
+
+    def _mix(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> commands.Mix:
+        mix = recordings.mix(recording, lanes, self._company, self._monitor, self._margin, self._stereo)
+        return replace(mix, patient=at - (recording.ended_at or at) < _PATIENCE)
+
+    def _try_again(self, recording: LiveRecording, event: events.Mixed) -> None:
+        """A disk is full, away or read-only. The lanes are kept, and it is told once until one is made again."""
+        if not self._waiting:
+            why = f"{recording.name} and what follows wait to be made: {event.error}"
+            self._out.alarm(event.at, "mix-waits", why)
+        self._waiting.add(recording.id)
+        recording.mix_at = event.at + max(_MIX_AGAIN, len(self._waiting) * _MIX_AGAIN_EACH)
 
     def mixed(self, event: events.Mixed) -> None:
         """The mixer answered: judge every interval by the audio that was really there."""
@@ -169,32 +198,55 @@ class Ledger:
         if recording is None or recording.id not in self._closing:
             return
         lanes = self._lanes(recording)
+        if event.again:
+            self._try_again(recording, event)
+            return
+        self._waiting.discard(recording.id)
         if event.error:
             self._out.alarm(event.at, "mix-failed", f"{recording.name} cannot be made: {event.error}")
-            self._judge_all(recording, lanes, {}, f"not mixed, its lanes are kept: {event.error}")
+            note = f"not mixed, its lanes are kept: {event.error}"
+            self._judge_all(recording, lanes, RecordingState.FAILED, note=note)
             self._finish(recording, RecordingState.FAILED)
             for lane in lanes:
                 self._recorder.keep(lane, event.error)
                 self._recorder.release(lane, recording.id, 0)
             return
-        self._judge_all(recording, lanes, event.audio, "")
+        state = RecordingState.CLOSED if event.duration_ms else self._without_sound(recording)
+        self._judge_all(recording, lanes, state, event.audio, event.whole)
         # The recording's end before its lanes' files: killed in between, it must not be mixed from nothing.
-        state = RecordingState.CLOSED if event.duration_ms else RecordingState.FAILED
         self._finish(recording, state, event.duration_ms, event.size, event.stereo)
         for lane in lanes:
             self._recorder.release(lane, recording.id, event.audio.get(lane.id, 0))
+
+    def _without_sound(self, recording: LiveRecording) -> RecordingState:
+        """What it is if there is nothing to keep: too short for a word, or cut back altogether, is no failure.
+
+        Then its intervals have no file.
+        """
+        if any(intervals.length_ms(i) > intervals.TOLERANCE_MS for i in recording.intervals):
+            return RecordingState.FAILED
+        return RecordingState.DISCARDED
 
     def _lanes(self, recording: LiveRecording) -> list[LiveLane]:
         lanes = self._recorder.lanes
         return [lanes[lane_id] for lane_id in recording.lanes if lane_id in lanes]
 
     def _judge_all(
-        self, recording: LiveRecording, lanes: Iterable[LiveLane], audio: Mapping[str, int], note: str
+        self,
+        recording: LiveRecording,
+        lanes: Iterable[LiveLane],
+        state: RecordingState,
+        audio: Mapping[str, int] = MappingProxyType({}),
+        whole: Collection[str] = (),
+        note: str = "",
     ) -> None:
         rows = [lane.row() for lane in lanes]
-        for interval in recording.intervals:
-            missing = intervals.missing_ms(interval, rows, audio)
-            outcome = intervals.judge(intervals.length_ms(interval), missing)
+        for held in recording.intervals:
+            # What was masked is not to be heard: nothing of it can be missing.
+            missing = 0 if held.masked else intervals.missing_ms(held, rows, audio, whole)
+            outcome = intervals.judge(intervals.length_ms(held), missing)
+            discarded = state is RecordingState.DISCARDED
+            interval = replace(held, recording_id=None, offset_ms=None) if discarded else held
             self._judged(replace(interval, missing_ms=missing, note=note or interval.note), outcome)
 
     def _finish(

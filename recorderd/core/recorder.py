@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from recorderd.core import commands, events
 from recorderd.core.calls import Calls, Channel
 from recorderd.core.outbox import Outbox
+from recorderd.core.places import FROZEN, Places
 from recorderd.core.recordings import LANE, OVER, LiveLane
 from recorderd.core.rows import Lane, LaneState
 
@@ -56,7 +57,7 @@ class Recorder:
         self.calls = calls
         self.out = out
         self.lanes: dict[str, LiveLane] = {}
-        self._places = places
+        self._places = Places(places)
         self._waits = waits
         self._settle = settle
         self._on: dict[str, str] = {}
@@ -70,6 +71,8 @@ class Recorder:
         self._foreign: dict[str, int] = {}
         self._foreign_stopping: dict[str, float] = {}
         self._trouble: dict[str, _Trouble] = {}
+        # Lanes to be stopped once their disk is no longer frozen: channel, MixMonitorID, path.
+        self._held: dict[str, tuple[str, str, str]] = {}
         self._over: dict[str, None] = {}
 
     # --- questions -----------------------------------------------------------------------------
@@ -91,7 +94,9 @@ class Recorder:
             return
         if trouble and at < trouble.not_before:
             return
-        place = self._places[(trouble.place if trouble else 0) % len(self._places)]
+        place = self._places.choose(trouble.place if trouble else 0, at)
+        if place is None:
+            return
         lane = LiveLane(
             id=lane_id,
             uniqueid=channel.uniqueid,
@@ -111,11 +116,16 @@ class Recorder:
         """Stop it as soon as Asterisk has confirmed it; until then the answer brings the plan back here."""
         if lane.state is LaneState.STARTING:
             return
+        # Its file grows until Asterisk has stopped it, and what that adds must be known to be cut off.
         lane.state = LaneState.STOPPING
-        lane.close_stretch(at)
         self._send_stop(lane.id, lane.uniqueid, lane.mixmonitor_id)
 
     def _send_stop(self, lane_id: str, uniqueid: str, mixmonitor_id: str) -> None:
+        """Not while its disk is frozen: closing the file there would hold up all that we ask of Asterisk."""
+        lane = self.lanes.get(lane_id)
+        if lane is not None and self._places.frozen(lane.path):
+            self._held[lane_id] = (uniqueid, mixmonitor_id, lane.path)
+            return
         self._stopping[lane_id] = uniqueid
         self.out.do(
             commands.StopMixMonitor(lane_id=lane_id, uniqueid=uniqueid, mixmonitor_id=mixmonitor_id)
@@ -195,6 +205,7 @@ class Recorder:
         lane.advance(event)
         match event:
             case events.FileFault() if lane.state is LaneState.LOST:
+                self._places.file_failed(lane.path, event.kind, event.at)
                 self._failed(lane, event.at, f"its file is {event.kind}", next_place=True)
                 self._clear(lane.id, lane.uniqueid, lane.mixmonitor_id)
             case events.LaneRefused():
@@ -234,6 +245,7 @@ class Recorder:
         if lane is not None:
             lane.advance(event)
             self._ended(lane, event.at)
+        self._held = {i: held for i, held in self._held.items() if held[0] != uniqueid}
         self._foreign.pop(uniqueid, None)
         self._foreign_stopping.pop(uniqueid, None)
         self._trouble.pop(uniqueid, None)
@@ -246,7 +258,7 @@ class Recorder:
         """A lane's file grows while its channel is in a bridge: note from when to when."""
         for uniqueid in touched:
             lane, channel = self.on(uniqueid), self.calls.channels.get(uniqueid)
-            if lane is not None and channel is not None and lane.state is not LaneState.STOPPING:
+            if lane is not None and channel is not None:
                 before = len(lane.spans()), len(lane.stretches)
                 if channel.bridge:
                     lane.open_stretch(min(at, channel.entered_at or at))
@@ -293,6 +305,45 @@ class Recorder:
             self.out.do(commands.Unwatch(lane_id=lane.id))
         self._over[lane.id] = None
         self.save(lane)
+
+    # --- disks ---------------------------------------------------------------------------------
+
+    def place_fault(self, event: events.PlaceFault) -> set[str]:
+        """A disk fails: what runs there goes on elsewhere, if there is a better place."""
+        if not self._places.fault(event.place, event.kind):
+            return set()
+        why = f"The disk of {event.place} is {event.kind}"
+        self.out.alarm(event.at, "place-failed", why, place=event.place, fault=event.kind)
+        moved = set()
+        for lane in [self.lanes[lane_id] for lane_id in self._on.values()]:
+            known = lane.state in (LaneState.ATTACHED, LaneState.RECORDING)
+            if known and self._places.of(lane.path) == event.place and self._places.better(lane.path, event.at):
+                self._move(lane, event)
+                moved.add(lane.uniqueid)
+        return moved
+
+    def _move(self, lane: LiveLane, event: events.PlaceFault) -> None:
+        """Give it up where it is; the plan starts another. A frozen one is stopped when its disk lives again."""
+        lane.state, lane.note = LaneState.LOST, f"its disk was {event.kind}"
+        self._ended(lane, event.at)
+        if event.kind == FROZEN:
+            self._held[lane.id] = (lane.uniqueid, lane.mixmonitor_id, lane.path)
+        else:
+            self._clear(lane.id, lane.uniqueid, lane.mixmonitor_id)
+
+    def place_well(self, event: events.PlaceWell) -> set[str]:
+        """What had to wait for the disk is stopped now; return the channels that may want a recorder again."""
+        self._places.well(event.place)
+        for lane_id, (uniqueid, mixmonitor_id, path) in list(self._held.items()):
+            if self._places.of(path) != event.place:
+                continue
+            del self._held[lane_id]
+            lane = self.lanes.get(lane_id)
+            if lane is not None and lane.state is LaneState.STOPPING:
+                self._send_stop(lane_id, uniqueid, mixmonitor_id)
+            else:
+                self._clear(lane_id, uniqueid, mixmonitor_id)
+        return set(self.calls.channels)
 
     # --- what becomes of the files -------------------------------------------------------------
 
@@ -354,7 +405,7 @@ class Recorder:
         if lane is not None:
             lane.state, lane.note = LaneState.LOST, "it was not there any more after the link came back"
             self._ended(lane, at)
-        if there:
+        if there and live.lane_id not in self._held:
             self._clear(live.lane_id, live.uniqueid, live.mixmonitor_id)
 
     def restore(self, row: Lane, users: Iterable[str], outside: bool, not_before: float) -> None:

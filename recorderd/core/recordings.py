@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from recorderd.core import commands, events, sides
+from recorderd.core.company import Company
 from recorderd.core.intervals import Span
 from recorderd.core.rows import Interval, Lane, LaneState, Recording, RecordingState
 
@@ -46,7 +47,7 @@ OVER = frozenset((S.CLOSED, S.REFUSED, S.LOST, S.DISCARDED))
 class LiveLane:
     """A lane that runs, or whose file is not dealt with yet. `stretches` are when its file grew.
 
-    `muted` is None after a restart: nobody remembers. `kept`: its file must stay. `not_before`: it was started
+    `muted` is None after a restart: nobody remembers. `restored`: it is from before one. `kept`: its file must stay. `not_before`: it was started
     for a recording that began then.
     """
 
@@ -67,6 +68,7 @@ class LiveLane:
     stretches: list[list[float | None]] = field(default_factory=list)
     ended_at: float | None = None
     users: set[str] = field(default_factory=set)
+    restored: bool = False
     note: str = ""
 
     def advance(self, event: events.Event) -> None:
@@ -114,6 +116,7 @@ class LiveLane:
         lane = cls(row.id, row.uniqueid, row.channel, row.label, row.path, outside)
         lane.state, lane.recording_id, lane.note = row.state, row.recording_id, row.note
         lane.muted = None
+        lane.restored = True
         lane.stretches = [[a, b] for a, b in row.stretches]
         lane.began = bool(lane.stretches) or row.state in (S.ATTACHED, S.RECORDING, S.STOPPING)
         return lane
@@ -181,7 +184,12 @@ class LiveRecording:
 
 
 def mix(
-    recording: LiveRecording, lanes: Iterable[LiveLane], monitor: str, margin: float, stereo: str = ""
+    recording: LiveRecording,
+    lanes: Iterable[LiveLane],
+    company: Company,
+    monitor: str,
+    margin: float,
+    stereo: str = "",
 ) -> commands.Mix:
     """What the mixer is to make of a recording's lanes.
 
@@ -208,11 +216,21 @@ def mix(
                     for i in intervals
                     if not i.masked and any(p.uniqueid == lane.uniqueid for p in i.parties)
                 ),
+                forbidden=None if lane.restored else _stretches(company.forbidden(lane.uniqueid), lane),
+                alone=() if lane.restored else _stretches(company.alone(lane.uniqueid, lane.spans()), lane),
             )
             for lane in lanes
         ),
         stereo=f"{stereo}/{recording.folder}/{recording.id}{STEREO}" if stereo else "",
     )
+
+
+def _stretches(spans: Iterable[Span], lane: LiveLane) -> tuple[commands.Stretch, ...]:
+    """Those that touch the lane's time, in it."""
+    begin = min((start for start, _ in lane.spans()), default=0.0)
+    end = max((until for _, until in lane.spans()), default=0.0)
+    within = ((max(start, begin), min(until, end)) for start, until in spans)
+    return tuple(commands.Stretch(start=a, end=b) for a, b in within if b > a)
 
 
 def _stretch(interval: Interval) -> commands.Stretch:

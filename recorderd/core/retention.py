@@ -7,7 +7,7 @@ legal hold outweighs every rule, every person and a full disk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from recorderd.core import keeping
@@ -16,6 +16,11 @@ from recorderd.core.keeping import Hold, Subject
 from recorderd.core.rows import Direction
 
 FOREVER = float("inf")
+
+# The formats audio can be kept in; what they are, `archive.formats` knows.
+FORMATS = ("opus", "opus-mono", "mp3", "mp3-mono", "flac", "flac-mono", "wav", "wav-mono")
+# libopus makes stereo into mono below about 17.5 kbit/s, and no tool says so: measured by listening.
+LEAST_STEREO_KBITS = 18
 
 
 class Way(StrEnum):
@@ -47,7 +52,7 @@ class When:
             (not self.rule or any(i.reason.startswith(f"rule “{self.rule}” ") for i in subject.intervals))
             and (not self.mode or any(i.mode == self.mode for i in subject.intervals))
             and (self.extension is None or self.extension.holds(p.extension for p in parties))
-            and (self.number is None or self.number.holds(n for p in parties for n in (p.extension, p.number)))
+            and (self.number is None or self.number.holds(subject.people))
             and (self.direction is None or way(subject) is self.direction)
             and (not self.tag or self.tag in subject.tags)
         )
@@ -55,16 +60,16 @@ class When:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
-    """How one kind of recording is kept. Ages in seconds.
+    """How one kind of recording is kept. Ages in seconds; None and an empty format: as by default.
 
     Younger than `minimum` it is not expired even when the disk is full; older than `maximum` it goes.
     """
 
     name: str = "the default"
     when: When = When()
-    format: str = "opus"
-    minimum: float = 0.0
-    maximum: float = FOREVER
+    format: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +91,14 @@ def way(subject: Subject) -> Way:
 
 
 def keep_of(rules: Iterable[Keep], default: Keep, subject: Subject) -> Keep:
-    """The first rule that matches, else the default."""
-    return next((rule for rule in rules if rule.when.matches(subject)), default)
+    """The first rule that matches, with the default's word where it has none; else the default."""
+    rule = next((rule for rule in rules if rule.when.matches(subject)), default)
+    return replace(
+        rule,
+        format=rule.format or default.format or FORMATS[0],
+        minimum=_first(rule.minimum, default.minimum, 0.0),
+        maximum=_first(rule.maximum, default.maximum, FOREVER),
+    )
 
 
 def held(holds: Iterable[Hold], subject: Subject) -> Hold | None:
@@ -97,17 +108,17 @@ def held(holds: Iterable[Hold], subject: Subject) -> Hold | None:
 
 def expires(keep: Keep, subject: Subject, holds: Sequence[Hold], now: float) -> Verdict:
     """Whether its time is over."""
-    age = now - subject.recording.started_at
-    if age <= keep.maximum:
+    most = _first(keep.maximum, FOREVER)
+    if now - subject.recording.started_at <= most:
         return Verdict(goes=False, why=f"{keep.name} keeps it longer")
-    return _unless_held(holds, subject, f"{keep.name} keeps it for {days(keep.maximum)}")
+    return _unless_held(holds, subject, f"{keep.name} keeps it for {days(most)}")
 
 
 def yields(keep: Keep, subject: Subject, holds: Sequence[Hold], now: float) -> Verdict:
     """Whether it may go to make room on a full disk."""
-    age = now - subject.recording.started_at
-    if age <= keep.minimum:
-        return Verdict(goes=False, why=f"{keep.name} keeps it for at least {days(keep.minimum)}")
+    least = _first(keep.minimum, 0.0)
+    if now - subject.recording.started_at <= least:
+        return Verdict(goes=False, why=f"{keep.name} keeps it for at least {days(least)}")
     return _unless_held(holds, subject, "the disk was full, and it was the oldest that might go")
 
 
@@ -118,6 +129,10 @@ def days(seconds: float) -> str:
     if seconds < 2 * 86_400:
         return f"{seconds / 3600:g} hours"
     return f"{seconds / 86_400:g} days"
+
+
+def _first(*given: float | None) -> float:
+    return next(value for value in given if value is not None)
 
 
 def _unless_held(holds: Sequence[Hold], subject: Subject, why: str) -> Verdict:

@@ -1,7 +1,7 @@
 """A small Asterisk that only ever does what a real one does: valid sequences of events for people's doings.
 
-Each method of `Pbx` is one thing that people do; it returns the events in an order that was measured (asterisk-facts
-section 1). The order of events at the end of a call is not fixed in Asterisk either: `order` chooses one.
+Each method of `Pbx` is one thing that people do; it returns the events in an order that was measured
+(asterisk-facts section 1). At the end of a call Asterisk has no fixed order either: `order` chooses one.
 """
 
 from __future__ import annotations
@@ -232,7 +232,8 @@ class Pbx:
             yield from self._enter(ringing.caller, room)
 
     def _join_through(self, ringing: Ringing, winner: Line) -> Iterator[events.Event]:
-        assert ringing.through and ringing.caller
+        assert ringing.through
+        assert ringing.caller
         first, second = ringing.through
         far, near = self._room(), self._room()
         yield from self._enter(winner, far)

@@ -136,7 +136,7 @@ def _consult(at: float, words: list[str], more: Fields) -> events.Event:
 def press(token: str, action: str, at: float, source: str = "feature-code") -> events.Press:
     """A press of the feature code on this channel."""
     return events.Press(
-        id=f"press-{at:.3f}", at=at, action=action, uniqueid=uid(token), by=_number(token), source=source
+        id=f"press-{at:.6f}", at=at, action=action, uniqueid=uid(token), by=_number(token), source=source
     )
 
 
@@ -172,7 +172,7 @@ _LINES: dict[str, Callable[[float, list[str], Fields], events.Event]] = {
 def tape(text: str, start: float = T) -> Iterator[events.Event]:
     """The events of a text, one by one."""
     at = start
-    for line in text.strip().splitlines():
+    for line in filter(str.strip, text.splitlines()):
         verb, *rest = line.split("#")[0].split()
         if verb == "wait":
             at += int(rest[0]) / 1000

@@ -177,7 +177,7 @@ def nothing_is_left(notebook: Notebook) -> None:
     assert not [lane for lane in lanes if not lane_is_finished(lane)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
 @given(happened=st.lists(ANY_EVENT, max_size=60), mode=modes)
 def test_no_order_of_events_raises_or_leaves_anything_behind(
     happened: list[events.Event], mode: Mode
@@ -191,7 +191,7 @@ def test_no_order_of_events_raises_or_leaves_anything_behind(
     nothing_is_left(notebook)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(before=st.lists(ANY_EVENT, max_size=40), after=st.lists(ANY_EVENT, max_size=20), mode=modes)
 def test_a_restart_from_any_rows_ends_in_closed_rows(
     before: list[events.Event], after: list[events.Event], mode: Mode
@@ -208,7 +208,7 @@ def test_a_restart_from_any_rows_ends_in_closed_rows(
     nothing_is_left(notebook)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(happened=st.lists(ANY_EVENT, max_size=60), mode=modes)
 def test_intervals_of_a_conversation_never_overlap_however_clocks_jump(
     happened: list[events.Event], mode: Mode

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from recorderd.core import commands, events
@@ -131,7 +133,7 @@ def test_retries_wait_longer_and_go_elsewhere() -> None:
         recorder.fact(events.FileFault(at=at, lane_id=lane.id, kind="missing"))
         recorder.fact(events.LaneStopped(at=at, lane_id=lane.id))
     places = [path.split("/")[1] for path, _ in began]
-    pauses = [round(b - a, 1) for (_, a), (_, b) in zip(began, began[1:], strict=False)]
+    pauses = [round(b - a, 1) for (_, a), (_, b) in pairwise(began)]
     assert places == ["a", "b", "a", "b"]
     assert pauses == [0.1, 0.6, 2.1]
     assert name("101-00") in next(c.sentence for c in out.take() if isinstance(c, commands.Alarm))

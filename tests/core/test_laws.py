@@ -1,15 +1,17 @@
 """The laws of the engine, over whatever people, Asterisk, disks and administrators do.
 
-A plan of doings is generated, played on the model Asterisk, and the engine's commands are carried out by a world
-that answers late, refuses or says nothing. What is never allowed is asserted in `world`; here is what must be
-true when all is quiet, and when all is over.
+A plan of doings is generated, played on the model Asterisk, and the engine's commands are carried out by a
+world that answers late, refuses or says nothing. What is never allowed is asserted in `world`; here is what
+must be true when all is quiet, and when all is over.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -36,7 +38,7 @@ wishes = st.dictionaries(
     st.sampled_from([f"{a}{b}{lock}" for a in "and" for b in "and" for lock in ("", "!")]),
     max_size=4,
 )
-"""Two letters for each extension: *always*, *never* or on-*demand* for inbound and for outbound; `!` is a lock."""
+"""Two letters for each extension: always, never or on-demand, for inbound and for outbound; `!` is a lock."""
 
 LETTERS = {"a": Mode.ALWAYS, "n": Mode.NEVER, "d": Mode.ON_DEMAND}
 
@@ -373,6 +375,7 @@ class Life(RuleBasedStateMachine):
             "recordings": engine.ledger.recordings,
             "closing": engine.ledger._closing,
             "tagged": engine._tagged,
+            "tagged in": engine._tagged_in,
             "offered": engine._offered,
             "watched": self.world._watched,
         }
@@ -381,7 +384,7 @@ class Life(RuleBasedStateMachine):
     def _disk_is_tidy(self) -> None:
         """No file without a row that says why it is there."""
         mixes = {f"/spool/monitor/{r.folder}/{r.name}" for r in self.world.saved(Recording)}
-        # Killed between a recording's last row and its lanes' removal, files are left behind; never the reverse.
+        # Killed between a recording's last row and its lanes' removal, files stay; never the other way round.
         kept = {x.path for x in self.world.saved(Lane) if x.note or (self.killed and lane_is_finished(x))}
         assert not self.world.files - mixes - kept
 
@@ -391,7 +394,7 @@ class Life(RuleBasedStateMachine):
             by_talk.setdefault(interval.conversation_id, []).append(interval)
         for held in by_talk.values():
             held.sort(key=lambda i: (i.started_at, i.ended_at))
-            for before, after in zip(held, held[1:], strict=False):
+            for before, after in pairwise(held):
                 assert before.ended_at <= after.started_at, (before, after)
         made = [r for r in self.world.saved(Recording) if r.state is RecordingState.CLOSED]
         names = [(r.folder, r.name) for r in made]
@@ -425,10 +428,26 @@ class Life(RuleBasedStateMachine):
         assert not faults, faults
 
 
-Life.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-TestLife = Life.TestCase
+def _at_length(examples: int, steps: int, *, chance: bool) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        derandomize=not chance,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+
+
+class TestLife(Life.TestCase):
+    """The same lives every time, so that a red run is a change of ours."""
+
+    settings = _at_length(400, 50, chance=False)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1200)
+class TestManyLives(Life.TestCase):
+    """Others every time."""
+
+    settings = _at_length(6000, 70, chance=True)

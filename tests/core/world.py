@@ -1,8 +1,8 @@
 """Everything around an engine: an Asterisk that obeys, a disk, a watcher, a mixer, and what really happened.
 
-`World` carries out the engine's commands as `ami.executor`, `archive.watch` and `archive.archive` do, on a clock
-of its own, and lets replies come late, refused or not at all. `Truth` knows nothing of the engine: from the
-events that Asterisk emitted it keeps who heard whom when, and which recorder really wrote what.
+`World` carries out the engine's commands as `ami.executor`, `archive.watch` and `archive.archive` do, on a
+clock of its own, and lets replies come late, refused or not at all. `Truth` knows nothing of the engine: from
+the events that Asterisk emitted it keeps who heard whom when, and which recorder really wrote what.
 
 Laws that must hold at every moment are asserted here, where they would be broken.
 """
@@ -81,6 +81,7 @@ class Truth:
 
     def __init__(self) -> None:
         self.channels: dict[str, Chan] = {}
+        self.names: dict[str, str] = {}
         self.bridges: dict[str, str] = {}
         self.talks: list[tuple[float, float, frozenset[str]]] = []
         self.now_talking: dict[frozenset[str], float] = {}
@@ -91,6 +92,7 @@ class Truth:
         """Asterisk did this."""
         match event:
             case events.Newchannel():
+                self.names[event.uniqueid] = event.channel
                 self.channels[event.uniqueid] = Chan(
                     event.channel, event.uniqueid, event.linkedid, exten=event.exten
                 )
@@ -113,8 +115,12 @@ class Truth:
                 chan.bridge, chan.linkedid, chan.ringing = event.bridge_uniqueid, event.linkedid, False
                 for monitor in chan.monitors:
                     monitor.written.append([event.at, None])
-            case events.BridgeLeave():
+            case events.BridgeLeave() if event.uniqueid in self.channels:
                 self._out(self.channels[event.uniqueid], event.at)
+            case events.BridgeDestroy():
+                for chan in self.channels.values():
+                    if chan.bridge == event.bridge_uniqueid:
+                        self._out(chan, event.at)
             case events.Hangup():
                 chan = self.channels.pop(event.uniqueid)
                 self._out(chan, event.at)
@@ -213,8 +219,8 @@ class World:
     `lost` (not done, no answer), `done-unanswered`, `ghost` (no file comes), `stall` (it does not grow).
     """
 
-    def __init__(self, policy: Policy, settings: Settings = SETTINGS) -> None:
-        self.now = T
+    def __init__(self, policy: Policy, settings: Settings = SETTINGS, start: float = T) -> None:
+        self.now = start
         self.policy = policy
         self.settings = settings
         self.truth = Truth()
@@ -230,6 +236,8 @@ class World:
         self.answers: dict[str, commands.Answer] = {}
         self.files: set[str] = set()
         self.mixes: list[commands.Mix] = []
+        self.no_room = False
+        self.frozen = "(none)"
         self.deaf_times: list[list[float]] = []
         self._watched: dict[str, commands.Watch] = {}
         self._stuck: dict[str, float] = {}
@@ -239,7 +247,7 @@ class World:
         self._due: list[_Due] = []
         self._order = itertools.count()
         self._ids = itertools.count(1)
-        self._next_tick = T + TICK
+        self._next_tick = start + TICK
         self.dead = False
         self.dies_after: int | None = None
         """Die when so many more commands are carried out."""
@@ -393,7 +401,8 @@ class World:
     ) -> None:
         assert chan.real, f"a recorder on {chan.name}"
         assert not chan.ringing, f"a recorder on the ringing callee {chan.name}"
-        others = [m.lane_id for m in chan.monitors if m.lane_id and m.lane_id not in self._stopping]
+        free = [m for m in chan.monitors if not m.path.startswith(self.frozen)]
+        others = [m.lane_id for m in free if m.lane_id and m.lane_id not in self._stopping]
         assert not others, f"{chan.name} has {others} already"
         monitor = Monitor(self._address(), command.path, command.lane_id, healthy=fate != "stall")
         self.truth.attach(chan, monitor, self.now)
@@ -561,9 +570,11 @@ class World:
             audio={} if error else audio,
             error=error,
         )
+        if self.no_room:
+            mixed = replace(mixed, duration_ms=0, audio={}, error="no room", again=True)
 
         def make() -> None:
-            if not error:
+            if not mixed.error:
                 self.files.add(command.path)
             self._put(mixed)
 

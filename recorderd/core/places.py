@@ -1,0 +1,61 @@
+"""The folders that lanes go to: which of them take sound now.
+
+Owns their order and what is held against each. Must not know lanes or disks: it is told of faults.
+"""
+
+from __future__ import annotations
+
+FROZEN = "frozen"
+# For so many seconds after a file failed there, new ones go elsewhere.
+_SHUNNED = 30.0
+# What befalls a file because of its disk: it will befall the next one too.
+_DISK_FAULTS = frozenset(("missing", "stalled", "deleted", "truncated"))
+
+
+class Places:
+    """Best first. A path belongs to the place that it lies in."""
+
+    def __init__(self, places: tuple[str, ...]) -> None:
+        self._places = places
+        self._shunned: dict[str, float] = {}
+        self._faults: dict[str, str] = {}
+
+    def choose(self, first: int, at: float) -> str | None:
+        """The first from this one on of which nothing bad is known, else one that at least is not frozen.
+
+        None if all are: whoever asks Asterisk to write there holds up all of it.
+        """
+        turn = first % len(self._places)
+        order = [*self._places[turn:], *self._places[:turn]]
+        good = (p for p in order if p not in self._faults and self._shunned.get(p, 0.0) <= at)
+        bearable = (p for p in order if self._faults.get(p) != FROZEN)
+        return next(good, None) or next(bearable, None)
+
+    def better(self, path: str, at: float) -> bool:
+        """Whether there is a place of which nothing bad is known, other than this path's."""
+        other = self.choose(0, at)
+        return other is not None and other not in self._faults and other != self.of(path)
+
+    def of(self, path: str) -> str:
+        """The place of a path, empty for none of ours."""
+        return next((place for place in self._places if path.startswith(f"{place}/")), "")
+
+    def frozen(self, path: str) -> bool:
+        """Nothing that touches this file may be asked of Asterisk now."""
+        return self._faults.get(self.of(path)) == FROZEN
+
+    def file_failed(self, path: str, kind: str, at: float) -> None:
+        """A file there failed."""
+        if kind in _DISK_FAULTS:
+            self._shunned[self.of(path)] = at + _SHUNNED
+
+    def fault(self, place: str, kind: str) -> bool:
+        """The whole place fails; whether that is one of ours."""
+        if place in self._places:
+            self._faults[place] = kind
+        return place in self._places
+
+    def well(self, place: str) -> None:
+        """It takes what is written to it."""
+        self._faults.pop(place, None)
+        self._shunned.pop(place, None)

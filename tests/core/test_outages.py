@@ -1,0 +1,200 @@
+"""What is made of a time in which nobody told us anything, and of disks that fail: on the model Asterisk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from recorderd.core import commands, events
+from recorderd.core.calls import Calls
+from recorderd.core.places import Places
+from recorderd.core.rows import Interval, Lane, LaneState, Outcome, Recording, RecordingState
+from tests.core.people import A, N, chooses, policy
+from tests.core.tape import T, tape, uid
+from tests.core.world import SETTINGS, World
+
+BEGIN = """
+new 101-00 ext=102
+new 102-01 l=00
+dial 101-00 102-01
+"""
+ANSWER = """
+dialend 102-01 ANSWER
+enter 102-01 B1
+enter 101-00 B1
+"""
+END = """
+leave 101-00 B1
+hangup 101-00
+leave 102-01 B1
+hangup 102-01
+"""
+BOTH = policy(chooses("101", A), chooses("102", A))
+NEVER = policy(chooses("101", A), chooses("102", N))
+LANES, SPARE = SETTINGS.lanes
+
+
+def found(world: World, *, answered: float, ended: dict[str, float] | None = None) -> None:
+    """The link comes back, and the list says when the calls in it were answered."""
+    world.wait(0.0)
+    world.link_up = True
+    world.deaf_times[-1][1] = world.now
+    channels = tuple(replace(live, answered=answered) for live in world.truth.listed())
+    world.hear(events.Resync(at=world.now, channels=channels, ended=ended or {}))
+
+
+def intervals(world: World) -> list[Interval]:
+    return [row for row in world.saved(Interval) if isinstance(row, Interval)]
+
+
+def test_a_talk_that_began_unheard_is_in_the_ledger_from_its_answer_on() -> None:
+    world = World(NEVER)
+    world.play(tape(BEGIN))
+    world.lose_link()
+    world.play(tape(ANSWER, T + 1))
+    answered = T + 1.003
+    world.wait(2.0)
+    found(world, answered=answered)
+    assert [row.started_at for row in intervals(world)] == [answered]
+    world.play(tape(END, world.now))
+    assert [row.outcome for row in intervals(world)] == [Outcome.NOT_BY_POLICY]
+
+
+def test_what_was_said_unheard_and_unrecorded_is_told_as_missing() -> None:
+    world = World(BOTH)
+    world.lose_link()
+    world.play(tape(BEGIN + ANSWER, T + 1))
+    world.wait(2.0)
+    found(world, answered=T + 1.006)
+    world.wait(3.0)
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    (interval,) = intervals(world)
+    assert interval.outcome is Outcome.PARTIAL
+    assert interval.missing_ms == pytest.approx(2000, abs=100)
+
+
+def test_a_recorder_that_was_armed_before_the_silence_has_all_of_its_voice() -> None:
+    world = World(BOTH)
+    world.play(tape(BEGIN))
+    world.wait(0.5)
+    world.lose_link()
+    world.play(tape(ANSWER, world.now))
+    answered = world.now
+    world.wait(2.0)
+    found(world, answered=answered)
+    world.wait(1.0)
+    caller = [row for row in world.saved(Lane) if isinstance(row, Lane) and row.uniqueid == uid("101-00")]
+    assert caller[-1].stretches[0][0] == pytest.approx(answered, abs=0.01)
+
+
+def test_a_list_that_does_not_say_when_a_call_was_answered_begins_it_now() -> None:
+    calls = Calls()
+    live = events.LiveChannel(channel="PJSIP/101-0", uniqueid="1.0", linkedid="1.0", bridge_uniqueid="B")
+    calls.apply(events.ConnectionLost(at=10.0))
+    calls.apply(events.Resync(at=20.0, channels=(live,)))
+    assert calls.channels["1.0"].entered_at == 20.0
+
+
+def test_a_call_known_before_the_silence_did_not_come_into_its_bridge_before_it() -> None:
+    calls = Calls()
+    live = events.LiveChannel(
+        channel="PJSIP/101-0", uniqueid="1.0", linkedid="1.0", bridge_uniqueid="B", answered=5.0
+    )
+    calls.apply(events.ConnectionLost(at=10.0))
+    calls.apply(events.Resync(at=20.0, channels=(live,)))
+    assert calls.channels["1.0"].entered_at == 10.0
+
+
+# --- disks -------------------------------------------------------------------------------------
+
+
+def talking() -> World:
+    world = World(BOTH)
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(1.0)
+    return world
+
+
+def lanes(world: World) -> list[Lane]:
+    return [row for row in world.saved(Lane) if isinstance(row, Lane)]
+
+
+def running(world: World) -> set[str]:
+    """The places of the recorders that run."""
+    engine = world.engine
+    mine = [engine.recorder.on(uid(token)) for token in ("101-00", "102-01")]
+    return {lane.path.rsplit("/", 4)[0] for lane in mine if lane is not None and lane.running}
+
+
+@pytest.mark.parametrize("kind", ["full", "read-only", "frozen", "away"])
+def test_recorders_leave_a_disk_that_fails_and_go_on_elsewhere(kind: str) -> None:
+    world = talking()
+    world.frozen = LANES if kind == "frozen" else world.frozen
+    world.hear(events.PlaceFault(at=world.now, place=LANES, kind=kind))
+    world.wait(1.0)
+    assert running(world) == {SPARE}
+    assert [a.kind for a in world.alarms].count("place-failed") == 1
+
+
+def test_nothing_is_asked_of_a_frozen_disk_until_it_lives_again() -> None:
+    world = talking()
+    before = len(world.sent)
+    world.frozen = LANES
+    world.hear(events.PlaceFault(at=world.now, place=LANES, kind="frozen"))
+    world.wait(1.0)
+    assert not [c for c in world.sent[before:] if isinstance(c, commands.StopMixMonitor)]
+    world.hear(events.PlaceWell(at=world.now, place=LANES))
+    world.wait(1.0)
+    stopped = [c for c in world.sent[before:] if isinstance(c, commands.StopMixMonitor)]
+    assert {c.uniqueid for c in stopped} == {uid("101-00"), uid("102-01")}
+    assert running(world) == {SPARE}
+
+
+def test_new_calls_begin_where_the_disk_is_well() -> None:
+    world = World(BOTH)
+    world.hear(events.PlaceFault(at=world.now, place=LANES, kind="full"))
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(1.0)
+    assert running(world) == {SPARE}
+
+
+def test_without_a_better_place_a_recorder_stays_where_it_is() -> None:
+    world = World(BOTH, replace(SETTINGS, lanes=(LANES,)))
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(1.0)
+    world.hear(events.PlaceFault(at=world.now, place=LANES, kind="full"))
+    world.wait(1.0)
+    assert [row.state for row in lanes(world)].count(LaneState.LOST) == 0
+
+
+def test_a_place_is_chosen_by_what_is_known_of_it() -> None:
+    places = Places(("/a", "/b"))
+    assert places.choose(0, 0.0) == "/a"
+    places.file_failed("/a/x.wav", "stalled", 0.0)
+    assert places.choose(0, 1.0) == "/b"
+    assert places.choose(0, 31.0) == "/a"
+    places.fault("/b", "full")
+    places.fault("/a", "frozen")
+    assert places.choose(0, 31.0) == "/b"
+    places.fault("/b", "frozen")
+    assert places.choose(0, 31.0) is None
+    places.well("/a")
+    assert places.choose(0, 31.0) == "/a"
+    assert places.frozen("/b/x.wav")
+    assert not places.frozen("/a/x.wav")
+
+
+def test_a_mix_for_which_there_is_no_room_is_made_when_there_is() -> None:
+    world = talking()
+    world.no_room = True
+    world.play(tape(END, world.now))
+    world.wait(5.0)
+    (recording,) = [row for row in world.saved(Recording) if isinstance(row, Recording)]
+    assert recording.state is RecordingState.CLOSING
+    assert intervals(world)[0].outcome is None
+    assert [a.kind for a in world.alarms].count("mix-waits") == 1
+    world.no_room = False
+    world.wait(5.0)
+    assert [row.outcome for row in intervals(world)] == [Outcome.RECORDED]
