@@ -1,12 +1,14 @@
-"""db migrate, backup, restore: owns these three. Must not know a schema."""
+"""db migrate, backup, restore, reindex: owns these four. Must not know a schema."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from recorderd.cli import moments
 from recorderd.cli.command import Command, Exit
 from recorderd.cli.output import show
 from recorderd.cli.storing import sqlite_file, with_store
@@ -46,6 +48,24 @@ def _restore(args: argparse.Namespace, config: Config) -> int:
     return Exit.OK
 
 
+def _reindex(args: argparse.Namespace, config: Config) -> int:
+    from recorderd.store import stories
+
+    now = time.time()
+
+    async def work(store: Store) -> int:
+        oldest = await store.panel.oldest_call()
+        since = oldest if args.since is None else moments.since(args.since, now, config.zone)
+        if since is None:
+            return 0
+        # What a webhook was to be told of, the daemon tells when it happens.
+        return await stories.reindex(store, config.names(), since, now + 1, tell=False)
+
+    count = with_store(config, work)
+    show(args, {"calls": count}, lambda d: f"the lists have {d['calls']} calls")
+    return Exit.OK
+
+
 def _for_the_daemon(config: Config, work: Callable[[], T]) -> T:
     """Does the work; a database file that it made, as root, is given to the owner of its folder.
 
@@ -73,14 +93,19 @@ def _file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE")
 
 
+def _since(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", metavar="TIME", help="7d, 2026-11-23 (default: from the beginning)")
+
+
 VERBS: Mapping[str, Command] = {
     "migrate": Command("bring the database up to this version", _migrate),
     "backup": Command("write everything to a new file", _backup, _file),
     "restore": Command("read a backup into an empty database", _restore, _file),
+    "reindex": Command("make the panel's lists of calls anew", _reindex, _since),
 }
 
 DB = Command(
-    "the database: migrate, backup, restore",
+    "the database: migrate, backup, restore, reindex",
     lambda args, config: VERBS[args.verb].run(args, config),
     _arguments,
 )

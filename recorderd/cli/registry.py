@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recorderd.cli import check, coverage, database, explain, history, live, policy, presses
+from recorderd.cli import (
+    archive,
+    capacity,
+    check,
+    coverage,
+    database,
+    explain,
+    history,
+    live,
+    panel,
+    policy,
+    presses,
+    user,
+)
 from recorderd.cli.command import Command
 
 COMMANDS: Mapping[str, Command] = {
@@ -17,5 +30,9 @@ COMMANDS: Mapping[str, Command] = {
     "recordings": history.RECORDINGS,
     "coverage": coverage.COVERAGE,
     **presses.PRESSES,
+    "panel": panel.PANEL,
+    "user": user.USER,
+    "capacity": capacity.CAPACITY,
+    **archive.COMMANDS,
     "db": database.DB,
 }

@@ -153,6 +153,17 @@ def command(value: str) -> tuple[str, ...]:
     return words
 
 
+def count(least: int, most: int) -> Callable[[str], int]:
+    """A whole number from `least` to `most`."""
+
+    def convert(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            raise ValueError(f"{value!r} is not a whole number from {least} to {most}")
+        return int(value)
+
+    return convert
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """One of a few words."""
 

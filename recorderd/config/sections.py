@@ -14,11 +14,12 @@ from datetime import tzinfo
 from pathlib import Path
 from types import MappingProxyType
 
-from recorderd.config import policy_keys
+from recorderd.config import archive_keys, policy_keys
 from recorderd.config import scalars as a
 from recorderd.config.keys import items, key, mapping, scalar, section
 from recorderd.core.calls import Names
 from recorderd.core.policy import DEFAULT_EXTENSION, ExtensionPolicy, FailMode, Precedence
+from recorderd.core.retention import FOREVER, Keep
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -117,6 +118,44 @@ class CdrSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveDisk:
+    """When the disk fills: from `low_water` on an alarm, from `high_water` on what `when_full` says.
+
+    `stop` deletes nothing; `expire` deletes the oldest beyond its minimum until `low_water` is reached again.
+    """
+
+    low_water: int = key(scalar(archive_keys.percent), 85)
+    high_water: int = key(scalar(archive_keys.percent), 95)
+    when_full: str = key(scalar(a.one_of("stop", "expire")), "stop")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """How audio is kept: the process `recorderd archive` does it.
+
+    `named`: what becomes of the mix that Asterisk's CDR rows name. `warn` is how long before the disk will be
+    full people are told. Times in seconds.
+    """
+
+    enabled: bool = key(scalar(a.boolean), False)
+    format: str = key(scalar(archive_keys.form), "opus")
+    bitrate: int = key(scalar(archive_keys.kbits), 20)
+    delay: float = key(scalar(archive_keys.pause), 300.0)
+    named: str = key(scalar(a.one_of("auto", "keep", "remove")), "auto")
+    ffmpeg: str = key(scalar(a.text), "ffmpeg")
+    minimum: float = key(scalar(archive_keys.age), 0.0)
+    maximum: float = key(scalar(archive_keys.age), FOREVER)
+    rules: tuple[Keep, ...] = key(archive_keys.rules, ())
+    disk: ArchiveDisk = key(section(ArchiveDisk), ArchiveDisk())
+    warn: float = key(scalar(archive_keys.age), 30 * 86_400.0)
+
+    @property
+    def default(self) -> Keep:
+        """What holds where no rule does."""
+        return Keep(format=self.format, minimum=self.minimum, maximum=self.maximum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alarms:
     """Whom to tell at once: a POST of JSON to `webhook`, the same JSON on `command`'s standard input."""
 
@@ -133,6 +172,24 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """The web panel, a process of its own: where it listens, and how long somebody stays signed in.
+
+    `secure_cookies`: `auto` marks cookies Secure where the request came by https. `proxies` are the addresses
+    whose X-Forwarded-For and -Proto are believed. With `certificate` and `private_key` it speaks TLS itself.
+    """
+
+    host: str = key(scalar(a.host), "127.0.0.1")
+    port: int = key(scalar(a.port), 8088)
+    certificate: Path | None = key(scalar(a.path), None)
+    private_key: Path | None = key(scalar(a.path), None)
+    secure_cookies: str = key(scalar(a.one_of("auto", "always", "never")), "auto")
+    session_hours: int = key(scalar(a.count(1, 24 * 30)), 12)
+    idle_minutes: int = key(scalar(a.count(1, 24 * 60)), 60)
+    proxies: tuple[str, ...] = key(items(a.host), ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of recorderd.yaml, section by section."""
 
@@ -146,7 +203,9 @@ class Settings:
     policy: Policy = key(section(Policy), Policy())
     feature: Feature = key(section(Feature), Feature())
     cdr: CdrSource = key(section(CdrSource), CdrSource())
+    archive: Archive = key(section(Archive), Archive())
     alarms: Alarms = key(section(Alarms), Alarms())
+    panel: Panel = key(section(Panel), Panel())
     log: Log = key(section(Log), Log())
 
 

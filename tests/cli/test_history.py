@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recorderd.cli.coverage import day_folders
+from recorderd.evidence import day_folders
 from recorderd.core.rows import (
     Cdr,
     CdrLink,

@@ -1,7 +1,7 @@
 """A real Asterisk of one's own: its folder, its ports, its life.
 
-Owns the process and the instance folder; the configuration files are templates in `conf/`. It must not know
-recorderd. Blocking throughout: from a coroutine call `await asyncio.to_thread(asterisk.cli, ...)`.
+Owns the process; `instance` writes its folder. It must not know recorderd. Blocking throughout: from a
+coroutine call `await asyncio.to_thread(asterisk.cli, ...)`.
 """
 
 from __future__ import annotations
@@ -10,26 +10,21 @@ import atexit
 import contextlib
 import functools
 import os
+import platform
 import pwd
-import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-import wave
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from tests.live.signals import HOLD_TONE_HZ
+from tests.live import instance
+from tests.live.rtp import NICE
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_TEMPLATES = Path(__file__).parent / "conf"
 SECRET = "rig-secret"
-TRUNK = "trunk"
-_FOLDERS = ("etc", "lib", "db", "data/sounds", "data/moh", "spool/monitor", "spool/tmp", "run", "log/cdr-csv")
 
 
 class RigError(Exception):
@@ -39,9 +34,8 @@ class RigError(Exception):
 @functools.cache
 def root_of(version: int) -> Path:
     """Where Asterisk of this major version lies; unpacks it the first time (some 15 seconds)."""
-    got = subprocess.run(
-        [_REPOSITORY / "scripts" / "get-asterisk", str(version)], stdout=subprocess.PIPE, text=True, check=False
-    )
+    script = _REPOSITORY / "scripts" / "get-asterisk"
+    got = subprocess.run([script, str(version)], stdout=subprocess.PIPE, text=True, check=False)
     if got.returncode:
         raise RigError(f"scripts/get-asterisk {version} failed: no Asterisk, no live test")
     return Path(got.stdout.strip())
@@ -51,16 +45,15 @@ def root_of(version: int) -> Path:
 def _binary(version: int) -> tuple[list[str], Path, Path]:
     """(how to run it, its modules, its data folder)."""
     root = root_of(version)
-    libraries = [root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu", root / "usr/lib"]
+    triplet = f"{platform.machine()}-linux-gnu"
+    libraries = [root / "usr/lib" / triplet, root / "lib" / triplet, root / "usr/lib"]
     modules = next(
         folder / "asterisk/modules" for folder in libraries if (folder / "asterisk/modules").is_dir()
     )
     run = [str(root / "usr/sbin/asterisk")]
     if root != Path("/"):
         # Unpacked, not installed: its own loader and libraries, whatever the system has.
-        loader = next(
-            path for path in (folder / "ld-linux-x86-64.so.2" for folder in libraries) if path.is_file()
-        )
+        loader = next(path for folder in libraries for path in folder.glob("ld-linux-*.so.*"))
         run = [str(loader), "--library-path", ":".join(map(str, libraries)), *run]
     return run, modules, root / "usr/share/asterisk"
 
@@ -84,10 +77,10 @@ def within(seconds: float, condition: Callable[[], object], what: str) -> object
 class Asterisk:
     """One running Asterisk. `start` is the way in; a test that ends without `stop` is cleaned up at exit.
 
-    What tests need to know of it: `ami_port`, `sip_port`, `agi_port` (allocated for the FastAGI server that the
-    feature `recorderd` calls; nobody listens there yet), `secret` (of the AMI users `recorderd` and `rig`),
-    `folder`, `spool` (where MixMonitor puts relative names), `sounds`, `log` (the full log), `cdr_table`
-    (the SQLite file), `astdb`.
+    What tests need to know of it: `ami_port`, `sip_port`, `agi_port` (allocated for the FastAGI server that
+    the feature `recorderd` calls; nobody listens there yet), `secret` (of the AMI users `recorderd` and
+    `rig`), `folder`, `spool` (where MixMonitor puts relative names), `sounds`, `log` (the full log),
+    `cdr_table` (the SQLite file), `astdb`.
     """
 
     def __init__(self, version: int, folder: Path, *, user: str, agi_port: int | None) -> None:
@@ -132,23 +125,27 @@ class Asterisk:
         `rig-extra-trunk` are looked in after the rig's own (add to them with `[rig-extra](+)`).
         `before_dial`: what the rig's dialplan does before it dials, e.g. `Gosub(recorderd,s,1(${EXTEN}))`.
         `files`: whole configuration files in place of the rig's, or beside them.
-        `modules`: loaded besides the rig's own, e.g. `cdr_pgsql.so`. `endpoints`: that many, from 101 on. `user`: run as this user (the folder must be reachable for it).
+        `modules`: loaded besides the rig's own, e.g. `cdr_pgsql.so`. `endpoints`: that many, from 101 on.
+        `user`: run as this user; the folder must be reachable for it (pytest's own are root's alone).
         """
         self = cls(version, folder, user=user, agi_port=agi_port)
-        self._write_configuration(
-            files or {},
-            endpoints,
-            {
-                "before_dial": f" same => n,{before_dial}" if before_dial else "",
-                "dial_options": dial_options,
-                "dialplan": dialplan,
-                "dtmf_mode": dtmf_mode,
-                "record_feature": record_feature,
-                "autoload": "yes" if autoload else "no",
-                "verbose": str(verbose),
-                "more_modules": "\n".join(f"load = {name}" for name in modules),
-            },
-        )
+        values = {
+            "folder": str(folder),
+            "modules": str(self._modules),
+            "sip_port": str(self.sip_port),
+            "ami_port": str(self.ami_port),
+            "agi_port": str(self.agi_port),
+            "ami_secret": SECRET,
+            "before_dial": f" same => n,{before_dial}" if before_dial else "",
+            "dial_options": dial_options,
+            "dialplan": dialplan,
+            "dtmf_mode": dtmf_mode,
+            "record_feature": record_feature,
+            "autoload": "yes" if autoload else "no",
+            "verbose": str(verbose),
+            "more_modules": "\n".join(f"load = {name}" for name in modules),
+        }
+        instance.write(folder, self._modules, self._data, values, files or {}, endpoints)
         self.boot()
         return self
 
@@ -163,6 +160,8 @@ class Asterisk:
                 os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
             ids = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups"]
             command = ["setpriv", *ids, *command]
+        # Before other programs, where that is allowed, so that a busy machine's holes are not taken for ours.
+        command = ["nice", "-n", str(NICE), *command]
         with open(self.folder / "log" / "console", "ab") as console:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd=self.folder
@@ -192,8 +191,9 @@ class Asterisk:
         self.boot()
 
     def reload(self, module: str = "") -> None:
-        """Read the configuration again: all of it, or one module's (`dialplan`, `manager`, `res_pjsip.so`)."""
-        self.cli(f"{module} reload" if module in {"dialplan", "manager", "features"} else f"module reload {module}")
+        """Read the configuration again: all of it, or one module's (`dialplan`, `res_pjsip.so`)."""
+        own_command = module in {"dialplan", "manager", "features"}
+        self.cli(f"{module} reload" if own_command else f"module reload {module}")
 
     @property
     def running(self) -> bool:
@@ -247,7 +247,8 @@ class Asterisk:
         """The rows of Asterisk's own CDR table, in the order they were written."""
         if not self.cdr_table.exists():
             return []
-        with contextlib.closing(sqlite3.connect(f"file:{self.cdr_table}?mode=ro", uri=True, timeout=5)) as base:
+        link = sqlite3.connect(f"file:{self.cdr_table}?mode=ro", uri=True, timeout=5)
+        with contextlib.closing(link) as base:
             base.row_factory = sqlite3.Row
             try:
                 return [
@@ -262,71 +263,6 @@ class Asterisk:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return [line for line in text.splitlines() if " WARNING[" in line or " ERROR[" in line]
 
-    # --- configuration -------------------------------------------------------------------------
-
-    def _write_configuration(self, files: Mapping[str, str], endpoints: int, values: dict[str, str]) -> None:
-        for name in _FOLDERS:
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
-        values |= {
-            "folder": str(self.folder),
-            "modules": str(self._modules),
-            "sip_port": str(self.sip_port),
-            "ami_port": str(self.ami_port),
-            "agi_port": str(self.agi_port),
-            "ami_secret": SECRET,
-            "endpoints": _endpoints(endpoints),
-        }
-        for template in _TEMPLATES.iterdir():
-            text = template.read_text()
-            for name, value in values.items():
-                text = text.replace(f"@{name}@", value)
-            if template.name == "modules.conf":
-                text = self._without_missing_modules(text)
-            (self.etc / template.name).write_text(text)
-        for name, text in files.items():
-            (self.etc / name).write_text(text)
-        self._link_data()
-        _write_hold_music(self.folder / "data" / "moh" / "tone.wav")
-
-    def _without_missing_modules(self, text: str) -> str:
-        """Versions differ in their modules; a load line for a missing one is an error in the log."""
-        lines = [line.split() for line in text.splitlines()]
-        kept = [
-            words for words in lines if words[:1] != ["load"] or (self._modules / words[2]).exists()
-        ]
-        return "\n".join(map(" ".join, kept)) + "\n"
-
-    def _link_data(self) -> None:
-        """The prompts and the modules' own documentation, without which some do not load."""
-        for name in ("documentation", "static-http", "rest-api", "keys", "images"):
-            link = self.folder / "data" / name
-            if (self._data / name).exists() and not link.is_symlink():
-                link.symlink_to(self._data / name)
-        english = next(path for path in (self._data / "sounds").iterdir() if path.name.startswith("en"))
-        if not (self.sounds / "en").is_symlink():
-            (self.sounds / "en").symlink_to(english)
-
-
-def _endpoints(count: int) -> str:
-    sections = []
-    for number in range(101, 101 + count):
-        caller = f'"Phone {number}" <{number}>'
-        sections.append(
-            f"[{number}](phone)\naors = {number}\ncallerid = {caller}\naccountcode = acc{number}\n\n"
-            f"[{number}](one)\n"
-        )
-    return "\n".join(sections)
-
-
-def _write_hold_music(path: Path) -> None:
-    """Ten seconds of the one tone that no voice has."""
-    at = np.arange(80_000) / 8000
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes(np.round(5000 * np.sin(2 * np.pi * HOLD_TONE_HZ * at)).astype("<i2").tobytes())
-
 
 def main() -> None:
     """Boot one by hand and leave it running until Enter: `python -m tests.live.asterisk 22 /tmp/instance`."""
@@ -336,11 +272,6 @@ def main() -> None:
         input()
     finally:
         asterisk.stop()
-
-
-def remove(folder: Path) -> None:
-    """Forget an instance folder."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

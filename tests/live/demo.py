@@ -20,8 +20,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from recorderd.core import rows
-from tests.live.asterisk import Asterisk
+from tests.live.asterisk import Asterisk, free_port
 from tests.live.daemon import Recorderd, until
+from tests.live.panel import PanelProcess
 from tests.live.phone import Call, Phone, Phones
 from tests.live.signals import audible_ms, hear, load, missing_ms
 
@@ -243,7 +244,9 @@ async def transferred(stage: Stage) -> Shown:
         calls.append(third)
 
     def speak(found: list[rows.Interval]) -> bool:
-        return found[0].outcome is rows.Outcome.RECORDED and _none_recorded([i for i in found if not i.wanted])
+        return found[0].outcome is rows.Outcome.RECORDED and _none_recorded(
+            [i for i in found if not i.wanted]
+        )
 
     title = "101 calls 102, who transfers to 103 (never)"
     return await _scene(stage, a, b, title, during=during, speak=speak)
@@ -304,7 +307,14 @@ def table(result: dict[str, object]) -> str:
     for c in calls:
         recorded = f"{c['recorded_ms'] / 1000:.2f} s" if c["recorded_ms"] else "nothing"
         lines.append(
-            (c["call"], c["decided"], recorded, f"{c['missing_ms']} ms", "yes" if c["linked"] else "-", c["why"])
+            (
+                c["call"],
+                c["decided"],
+                recorded,
+                f"{c['missing_ms']} ms",
+                "yes" if c["linked"] else "-",
+                c["why"],
+            )
         )
     widths = [max(len(str(line[i])) for line in lines) for i in range(len(head))]
     text = ["  ".join(str(v).ljust(w) for v, w in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -332,13 +342,13 @@ async def show(version: int, once: bool, as_json: bool) -> int:
     )
     try:
         recorderd = Recorderd(asterisk, folder / "recorderd")
-        recorderd.configure()
+        recorderd.configure(panel={"port": free_port()})
         await recorderd.allow(POLICY)
-        async with recorderd, Phones(asterisk) as phones:
+        async with recorderd, PanelProcess(recorderd) as panel, Phones(asterisk) as phones:
             result = await play(Stage(asterisk, recorderd, phones), progress)
             print(json.dumps(result, ensure_ascii=False, indent=2) if as_json else table(result), flush=True)
             if not once:
-                await _stay(recorderd, as_json)
+                await _stay(recorderd, panel, as_json)
             return 0 if result["ok"] else 1
     finally:
         await asyncio.to_thread(asterisk.stop)
@@ -346,9 +356,12 @@ async def show(version: int, once: bool, as_json: bool) -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _stay(recorderd: Recorderd, quiet: bool) -> None:
+async def _stay(recorderd: Recorderd, panel: PanelProcess, quiet: bool) -> None:
     if not quiet:
-        print(f"\nrecordings: {recorderd.monitor}\nask it:     recorderd --config {recorderd.config} status")
+        people = {"101": (), "104": (), "admin": ("--role", "administrator")}
+        codes = [f"{who} {panel.add_user(who, *how)}" for who, how in people.items()]
+        print(f"\npanel:      {panel.address}   one-time codes: {', '.join(codes)}")
+        print(f"recordings: {recorderd.monitor}\nask it:     recorderd --config {recorderd.config} status")
         print("Ctrl-C ends it.", flush=True)
     await asyncio.Event().wait()
 

@@ -1,10 +1,11 @@
 """Real SIP telephones over loopback: they register, call, answer, hold, transfer, press and listen.
 
-A `Phone` owns one SIP socket, a `Call` one dialog with its own media stream. A phone says its own recognisable
-voice in every call that is up, and keeps what it hears. It must not know what is being tested.
+A `Phone` owns one SIP socket. It says its own recognisable voice in every call that is up, and keeps what it
+hears. It must not know what is being tested.
 
     async with Phones(asterisk) as phones:
         a, b = await phones("101"), await phones("102")
+        call, other = await phones.connect(a, b)          # or step by step:
         call = await a.call("102")
         other = await b.ringing()
         await other.answer()
@@ -15,360 +16,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from urllib.parse import quote
+from typing import Any, Protocol
 
 from tests.live import sip
-from tests.live.rtp import EVENT, Stream, Ticker
-from tests.live.signals import VOICES, Run, hear, hold_music, ulaw_decode
+from tests.live.call import WAIT, Call, PhoneError
+from tests.live.rtp import Ticker
+from tests.live.signals import VOICES
 from tests.live.sip import Message
 
-_WAIT = 10.0                # seconds for anything that should happen at once
+__all__ = ["Call", "Phone", "PhoneError", "Phones"]
+
 _T1 = 0.5                   # RFC 3261: first retransmission
-
-
-class PhoneError(AssertionError):
-    """A telephone waited in vain, or was told something it did not expect."""
-
-
-class Call:
-    """One dialog. `state`: calling, ringing (either side), up, ended. `status`: the SIP status that ended it."""
-
-    def __init__(self, phone: Phone, *, outgoing: bool, number: str) -> None:
-        self.phone = phone
-        self.outgoing = outgoing
-        self.number = number                       # dialled, or the caller's
-        self.state = "calling"
-        self.status = 0
-        self.started = time.time()
-        self.up_at = 0.0                           # wall clock; 0 while not (yet)
-        self.ended_at = 0.0
-        self.ended_by_us = False
-        self.notified: list[int] = []              # statuses told by NOTIFY sipfrag after a REFER
-        self.stream = Stream(phone.ticker, phone.voice)
-        self.direction = "sendrecv"                # as we last asked
-        self.their_direction = "sendrecv"
-        phone.ticker.add(self.stream)
-        self.call_id = sip.token()
-        self.local_tag = sip.token()
-        self.remote_tag = ""
-        self.remote_uri = ""                       # To of what we send
-        self.remote_target = ""
-        self.invite: Message | None = None
-        self.last_answer: Message | None = None    # to the INVITE, for when it comes again
-        self._ack: Message | None = None
-        self._acknowledged = False
-        self._cancelled = False
-        self._media: tuple[str, int] | None = None
-        self._cseq = 1
-        self._sdp_version = 1
-        self._changed = asyncio.Event()
-
-    def __str__(self) -> str:
-        arrow = "->" if self.outgoing else "<-"
-        return f"{self.phone.number} {arrow} {self.number} {self.state} {self.status or ''}".rstrip()
-
-    # --- waiting -------------------------------------------------------------------------------
-
-    async def until(self, condition: Callable[[], object], what: str, seconds: float = _WAIT) -> None:
-        """Return when `condition` holds; PhoneError naming `what` after the deadline."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            raise PhoneError(f"not within {seconds} s: {what}; {self}") from None
-
-    async def is_ringing(self, seconds: float = _WAIT) -> None:
-        """The other side rings (or has answered)."""
-        await self.until(lambda: self.state in {"ringing", "up"}, "ringing", seconds)
-
-    async def up(self, seconds: float = _WAIT) -> None:
-        """Answered; PhoneError when it ends instead."""
-        await self.until(lambda: self.state in {"up", "ended"}, "answered", seconds)
-        if self.state != "up":
-            raise PhoneError(f"ended instead of being answered: {self}")
-
-    async def ended(self, seconds: float = _WAIT) -> int:
-        """The SIP status with which it ended: 200 after a BYE, 486 busy, 487 cancelled ..."""
-        await self.until(lambda: self.state == "ended", "the end of the call", seconds)
-        return self.status
-
-    async def hearing(self, voice: int, seconds: float = _WAIT) -> None:
-        """Voice number `voice` arrives here, now."""
-        deadline = time.monotonic() + seconds
-        began = time.time()
-        while True:
-            recent = self.hears(voice, since=max(began, time.time() - 0.5))
-            if any(run.last - run.first >= 4 for run in recent):
-                return
-            if time.monotonic() > deadline:
-                raise PhoneError(f"voice {voice} not heard within {seconds} s: {self}")
-            await asyncio.sleep(0.05)
-
-    # --- what a person does --------------------------------------------------------------------
-
-    async def answer(self) -> None:
-        """Lift the handset of a ringing phone."""
-        if self.state != "ringing" or self.outgoing or self.invite is None:
-            raise PhoneError(f"nothing to answer: {self}")
-        self.last_answer = sip.response(
-            self.invite, 200, "OK", self.local_tag, self.phone.contact, self._offer(self.direction)
-        )
-        self.phone.send(self.last_answer)
-        self._is_up()
-        await self.until(lambda: self._acknowledged or self.state == "ended", "ACK of our 200")
-
-    async def reject(self, status: int = 486) -> None:
-        """Refuse a ringing call."""
-        if self.invite is None:
-            raise PhoneError(f"nothing to reject: {self}")
-        self.last_answer = sip.response(self.invite, status, "No", self.local_tag)
-        self.phone.send(self.last_answer)
-        self._end(status, by_us=True)
-
-    async def cancel(self) -> None:
-        """Give up before the other side answers."""
-        if self.invite is None or not self.outgoing:
-            raise PhoneError(f"nothing to cancel: {self}")
-        self._cancelled = True
-        cancel = Message(method="CANCEL", uri=self.invite.uri)
-        kept = {"via", "from", "to", "call-id", "max-forwards"}
-        cancel.headers = [(name, value) for name, value in self.invite.headers if name in kept]
-        cancel.headers.append(("cseq", f"{self.invite.cseq[0]} CANCEL"))
-        await self.phone.request(cancel)
-        await self.until(lambda: self.state == "ended", "487 after CANCEL")
-
-    async def hangup(self) -> None:
-        """End it, whatever its state. Harmless when it has ended."""
-        if self.state == "ended":
-            return
-        if self.state != "up":
-            await (self.cancel() if self.outgoing else self.reject(603))
-            return
-        self._end(200, by_us=True)
-        await self.phone.request(self.within("BYE"))
-
-    async def hold(self, direction: str = "sendonly", *, silent: bool = True) -> None:
-        """Put the other side on hold (`sendonly` or `inactive`); `silent`: send no voice meanwhile."""
-        await self._reinvite(direction)
-        self.stream.sending = not silent
-
-    async def unhold(self) -> None:
-        await self._reinvite("sendrecv")
-        self.stream.sending = True
-
-    def mute(self, muted: bool = True) -> None:
-        """Send nothing at all, or the voice again."""
-        self.stream.sending = not muted
-
-    async def dtmf(self, digits: str, *, info: bool = False) -> None:
-        """Press keys: RFC 4733 events in the media (about 200 ms each), or SIP INFO."""
-        if not info:
-            self.stream.press(digits)
-            await asyncio.sleep(0.2 * len(digits))
-            return
-        for digit in digits:
-            request = self.within("INFO", body=f"Signal={digit}\r\nDuration=100\r\n")
-            request.headers.append(("content-type", "application/dtmf-relay"))
-            await self.phone.request(request)
-            await asyncio.sleep(0.15)
-
-    async def info_record(self, on: bool) -> int:
-        """SIP INFO `Record: on|off`, as a telephone's record key sends it; the status of the answer."""
-        request = self.within("INFO")
-        request.headers.append(("record", "on" if on else "off"))
-        return (await self.phone.request(request)).status
-
-    async def refer(self, target: str, *, wait: bool = True) -> int:
-        """Blind transfer of the other party to `target`; the final status told by NOTIFY (0: none came)."""
-        return await self._refer(f"<sip:{target}@{self.phone.server}>", wait)
-
-    async def refer_replaces(self, other: Call, *, wait: bool = True) -> int:
-        """Attended transfer: join the party of this call with the party of `other`, our consultation call."""
-        replaces = quote(f"{other.call_id};to-tag={other.remote_tag};from-tag={other.local_tag}", safe="")
-        return await self._refer(f"<sip:{other.number}@{self.phone.server}?Replaces={replaces}>", wait)
-
-    async def _refer(self, target: str, wait: bool) -> int:
-        self.notified.clear()
-        request = self.within("REFER")
-        request.headers += [("refer-to", target), ("referred-by", f"<{self.phone.uri}>")]
-        answer = await self.phone.request(request)
-        if answer.status >= 300:
-            raise PhoneError(f"REFER refused with {answer.status}: {self}")
-        if not wait:
-            return 0
-        await self.until(
-            lambda: self.state == "ended" or any(status >= 200 for status in self.notified), "end of the transfer"
-        )
-        status = next((status for status in self.notified if status >= 200), 0)
-        if status < 300:
-            with contextlib.suppress(PhoneError):      # Asterisk usually says BYE itself
-                await self.until(lambda: self.state == "ended", "BYE after the transfer", 0.3)
-            await self.hangup()
-        return status
-
-    # --- what it heard and said ----------------------------------------------------------------
-
-    def hears(self, voice: int, *, since: float = 0.0, until: float = float("inf")) -> list[Run]:
-        """The runs of that voice in what arrived between two wall-clock times; ms count from the first packet."""
-        near = self.phone.ticker.number_at(max(since, self.started))
-        return hear(ulaw_decode(self.stream.heard.sound(since, until)), [voice], near=near)[voice]
-
-    def hears_hold_music(self, *, since: float = 0.0, until: float = float("inf")) -> float:
-        """Milliseconds of hold music."""
-        return sum(b - a for a, b in hold_music(ulaw_decode(self.stream.heard.sound(since, until))))
-
-    def said(self, since: float = 0.0, until: float = float("inf")) -> list[int]:
-        """The frame numbers we said between two wall-clock times."""
-        return self.stream.said_frames(since, until)
-
-    # --- SIP within the dialog -----------------------------------------------------------------
-
-    def within(self, method: str, body: str = "") -> Message:
-        """A request inside this dialog."""
-        self._cseq += 1
-        request = Message(method=method, uri=self.remote_target, body=body)
-        request.headers = [
-            ("via", self.phone.via()),
-            ("max-forwards", "70"),
-            ("from", f"<{self.phone.uri}>;tag={self.local_tag}"),
-            ("to", f"{self.remote_uri};tag={self.remote_tag}"),
-            ("call-id", self.call_id),
-            ("cseq", f"{self._cseq} {method}"),
-            ("contact", f"<{self.phone.contact}>"),
-            *self.phone.marks,
-        ]
-        return request
-
-    def _offer(self, direction: str) -> str:
-        self._sdp_version += 1
-        return sip.offer(self.stream.port, direction, self._sdp_version, EVENT)
-
-    async def _reinvite(self, direction: str) -> None:
-        request = self.within("INVITE", self._offer(direction))
-        request.headers.append(("content-type", "application/sdp"))
-        answer = await self.phone.request(request)
-        ack = self.within("ACK")
-        self._cseq -= 1
-        ack.headers = [(k, v if k != "cseq" else f"{request.cseq[0]} ACK") for k, v in ack.headers]
-        self._ack = ack
-        self.phone.send(ack)
-        if answer.status != 200:
-            raise PhoneError(f"re-INVITE {direction} refused with {answer.status}: {self}")
-        self.direction = direction
-        self._take_media(answer.body)
-
-    def on_invite_response(self, answer: Message) -> None:
-        if answer.status >= 300:
-            self._end(answer.status)
-            return
-        if answer.status < 200:
-            if answer.status > 100:
-                self._advance("ringing")
-                self._media = sip.media_of(answer.body) or self._media
-            return
-        if self._ack is None:
-            self.remote_tag = sip.parameter(answer.get("to"), "tag")
-            self.remote_uri = re.sub(r";tag=[^;]+", "", answer.get("to"))
-            self.remote_target = sip.address(answer.get("contact"))
-            assert self.invite is not None
-            self._cseq = self.invite.cseq[0] - 1
-            self._ack = self.within("ACK")
-            self._take_media(answer.body)
-            if not self._cancelled:
-                self._is_up()
-        self.phone.send(self._ack)
-        if self._cancelled and self.state != "ended":      # the 200 crossed our CANCEL
-            self._end(200, by_us=True)
-            self.phone.background(self.phone.request(self.within("BYE")))
-
-    def on_again(self, answer: Message) -> None:
-        """A retransmitted 200 to a re-INVITE."""
-        if self._ack is not None and answer.cseq[1] == "INVITE" and answer.status == 200:
-            self.phone.send(self._ack)
-
-    def on_request(self, request: Message) -> Message | None:
-        """Answer to a request inside this dialog; None for ACK."""
-        self._changed.set()
-        match request.method:
-            case "ACK":
-                self._acknowledged = True
-                if request.body:
-                    self._take_media(request.body)
-                return None
-            case "BYE":
-                self._end(200)
-            case "INVITE":
-                if request.body:
-                    self._take_media(request.body)
-                ours = _reverse(self.their_direction) if request.body else self.direction
-                return sip.response(request, 200, "OK", self.local_tag, self.phone.contact, self._offer(ours))
-            case "UPDATE" if request.body:
-                self._take_media(request.body)
-                ours = self._offer(_reverse(self.their_direction))
-                return sip.response(request, 200, "OK", self.local_tag, self.phone.contact, ours)
-            case "NOTIFY":
-                found = re.match(r"SIP/2.0 (\d+)", request.body)
-                if found:
-                    self.notified.append(int(found[1]))
-        return sip.response(request, 200, "OK", self.local_tag)
-
-    def on_cancel(self) -> None:
-        assert self.invite is not None
-        if self.state == "ringing":
-            self.last_answer = sip.response(self.invite, 487, "Request Terminated", self.local_tag)
-            self.phone.send(self.last_answer)
-            self._end(487)
-
-    def rings(self, invite: Message) -> None:
-        """A new call came in."""
-        self.invite = invite
-        self.call_id = invite.get("call-id")
-        self.remote_tag = sip.parameter(invite.get("from"), "tag")
-        self.remote_uri = re.sub(r";tag=[^;]+", "", invite.get("from"))
-        self.remote_target = sip.address(invite.get("contact"))
-        self._media = sip.media_of(invite.body)
-        self.state = "ringing"
-        self.last_answer = sip.response(invite, 180, "Ringing", self.local_tag, self.phone.contact)
-        self.phone.send(self.last_answer)
-
-    # --- state ---------------------------------------------------------------------------------
-
-    def _advance(self, state: str) -> None:
-        order = ["calling", "ringing", "up", "ended"]
-        if order.index(state) > order.index(self.state):
-            self.state = state
-            self._changed.set()
-
-    def _is_up(self) -> None:
-        self.up_at = time.time()
-        self.stream.remote = self._media
-        self._advance("up")
-
-    def _take_media(self, body: str) -> None:
-        self._media = sip.media_of(body) or self._media
-        self.their_direction = sip.direction_of(body)
-        if self.state == "up":
-            self.stream.remote = self._media
-
-    def _end(self, status: int, *, by_us: bool = False) -> None:
-        if self.state == "ended":
-            return
-        self.status = status
-        self.ended_by_us = by_us
-        self.ended_at = time.time()
-        self.stream.remote = None
-        self._advance("ended")
-
-
-def _reverse(direction: str) -> str:
-    return {"sendonly": "recvonly", "recvonly": "sendonly"}.get(direction, direction)
 
 
 class Phone(asyncio.DatagramProtocol):
@@ -447,8 +109,9 @@ class Phone(asyncio.DatagramProtocol):
         call = Call(self, outgoing=True, number=number)
         call.remote_uri = f"<sip:{number}@{self.server}>"
         shown = f"sip:{caller or self.number}@{self.server}"
-        display = f'"{name or self.name}" ' if name or self.name else ""
-        invite = Message(method="INVITE", uri=f"sip:{number}@{self.server}", body=call._offer("sendrecv"))
+        quoted = (name or self.name).replace("\\", "\\\\").replace('"', '\\"')
+        display = f'"{quoted}" ' if quoted else ""
+        invite = Message(method="INVITE", uri=f"sip:{number}@{self.server}", body=call.offer("sendrecv"))
         invite.headers = [
             ("via", self.via()),
             ("max-forwards", "70"),
@@ -465,10 +128,10 @@ class Phone(asyncio.DatagramProtocol):
         call.invite = invite
         self.calls.append(call)
         self._inviting[invite.branch] = call
-        await self._send_until(invite, lambda: call.state != "calling" or invite.branch in self._answered_invites)
+        await self._send_until(invite, lambda: call.tried)
         return call
 
-    async def ringing(self, seconds: float = _WAIT) -> Call:
+    async def ringing(self, seconds: float = WAIT) -> Call:
         """The next incoming call that nobody has taken yet."""
         try:
             async with asyncio.timeout(seconds):
@@ -501,7 +164,7 @@ class Phone(asyncio.DatagramProtocol):
         return future.result()
 
     async def _send_until(self, message: Message, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _WAIT
+        deadline = time.monotonic() + WAIT
         pause, due = _T1, time.monotonic()
         while not done():
             if time.monotonic() > deadline:
@@ -511,12 +174,13 @@ class Phone(asyncio.DatagramProtocol):
                 due, pause = time.monotonic() + pause, pause * 2
             await asyncio.sleep(0.001)
 
-    def background(self, work) -> None:  # type: ignore[no-untyped-def]
+    def background(self, work: Coroutine[Any, Any, object]) -> None:
+        """Let it run; what is unfinished when the phone closes is cancelled."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+    def datagram_received(self, data: bytes, _: tuple[str | int, ...]) -> None:
         message = sip.parse(data)
         if message is None:
             return
@@ -526,10 +190,9 @@ class Phone(asyncio.DatagramProtocol):
             self._on_request(message)
 
     def _on_response(self, answer: Message) -> None:
-        number, method = answer.cseq
+        _, method = answer.cseq
         call = self._inviting.get(answer.branch) if method == "INVITE" else None
         if call is not None:
-            self._answered_invites.add(answer.branch)
             if answer.status >= 300:
                 self._acknowledge_refusal(call, answer)
             call.on_invite_response(answer)
@@ -591,21 +254,26 @@ class Phone(asyncio.DatagramProtocol):
         if call.state == "ringing":
             await call.answer()
 
-    @property
-    def _answered_invites(self) -> set[str]:
-        return self.__dict__.setdefault("_answered_invites_", set())
+
+class _HasSip(Protocol):
+    """Anything that telephones may register at: an `Asterisk`."""
+
+    sip_port: int
 
 
 class Phones:
     """The telephones of one test, with their common clock: `await phones("101")` registers one."""
 
-    def __init__(self, asterisk: object) -> None:
-        self.server = f"127.0.0.1:{asterisk.sip_port}"  # type: ignore[attr-defined]
+    def __init__(self, asterisk: _HasSip) -> None:
+        self.server = f"127.0.0.1:{asterisk.sip_port}"
         self.ticker = Ticker()
         self._phones: dict[str, Phone] = {}
 
     async def __call__(self, number: str, *, voice: int | None = -1, name: str = "") -> Phone:
-        """The phone of that number, registered. Voices go by number from 101 on; the trunk's is the last."""
+        """The phone of that number, registered. Voices go by number from 101 on; the trunk's is the last.
+
+        `voice=None` makes a silent one (packets without a sound).
+        """
         if number not in self._phones:
             if voice == -1:
                 voice = (int(number) - 101) % VOICES if number.isdigit() else VOICES - 1
@@ -617,7 +285,7 @@ class Phones:
         return self._phones[number]
 
     async def connect(self, caller: Phone, callee: Phone, number: str = "") -> tuple[Call, Call]:
-        """A call from one to the other, ringing and answered; `number` is what is dialled, if not the callee's."""
+        """A call from one to the other, ringing and answered; `number` is dialled, if not the callee's."""
         call = await caller.call(number or callee.number)
         other = await callee.ringing()
         await other.answer()

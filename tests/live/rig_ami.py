@@ -83,7 +83,12 @@ class RigAmi:
         await self.action("Setvar", Channel=channel, Variable=variable, Value=value)
 
     async def event(
-        self, name: str, seconds: float = 10, since: int = 0, where: Callable[[Message], bool] | None = None, **fields: str
+        self,
+        name: str,
+        seconds: float = 10,
+        since: int = 0,
+        where: Callable[[Message], bool] | None = None,
+        **fields: str,
     ) -> Message:
         """The first event of that name with these fields, past or to come; `since` skips that many events."""
 

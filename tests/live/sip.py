@@ -6,8 +6,18 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
-_SHORT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type",
-          "r": "refer-to", "o": "event", "b": "referred-by"}
+_SHORT = {
+    "v": "via",
+    "f": "from",
+    "t": "to",
+    "i": "call-id",
+    "m": "contact",
+    "l": "content-length",
+    "c": "content-type",
+    "r": "refer-to",
+    "o": "event",
+    "b": "referred-by",
+}
 
 
 @dataclass(slots=True)
@@ -84,7 +94,10 @@ def token() -> str:
     return secrets.token_hex(8)
 
 
-def response(request: Message, status: int, reason: str, tag: str = "", contact: str = "", body: str = "") -> Message:
+def response(
+    request: Message, status: int, reason: str, tag: str = "", contact: str = "", body: str = ""
+) -> Message:
+    """The answer to a request; `tag` is ours, for a To that has none yet."""
     answer = Message(status=status, reason=reason, body=body)
     answer.headers = [("via", value) for value in request.all("via")]
     to = request.get("to")
@@ -100,11 +113,21 @@ def response(request: Message, status: int, reason: str, tag: str = "", contact:
 
 
 def offer(port: int, direction: str, version: int, event_type: int) -> str:
-    return "\r\n".join([
-        "v=0", f"o=rig 1 {version} IN IP4 127.0.0.1", "s=rig", "c=IN IP4 127.0.0.1", "t=0 0",
-        f"m=audio {port} RTP/AVP 0 {event_type}", "a=rtpmap:0 PCMU/8000",
-        f"a=rtpmap:{event_type} telephone-event/8000", f"a=fmtp:{event_type} 0-16", "a=ptime:20", f"a={direction}", "",
-    ])
+    """An SDP body: ulaw and RFC 4733 digits at `port`."""
+    lines = [
+        "v=0",
+        f"o=rig 1 {version} IN IP4 127.0.0.1",
+        "s=rig",
+        "c=IN IP4 127.0.0.1",
+        "t=0 0",
+        f"m=audio {port} RTP/AVP 0 {event_type}",
+        "a=rtpmap:0 PCMU/8000",
+        f"a=rtpmap:{event_type} telephone-event/8000",
+        f"a=fmtp:{event_type} 0-16",
+        "a=ptime:20",
+        f"a={direction}",
+    ]
+    return "\r\n".join([*lines, ""])
 
 
 def media_of(body: str) -> tuple[str, int] | None:

@@ -1,0 +1,16 @@
+"""The room that shows: the web panel and the HTTP API, in a process of its own (`recorderd panel`).
+
+    ports      what the pages may ask of the rest: plain data and one Protocol for each service
+    app        the assembly: middleware, rights of each path, errors
+    language   the sentence in the reader's language: `_`, `ngettext`
+    accounts, passwords, throttle, sessions, tokens   who somebody is
+    rights     what each role may, and of whom
+    filters    the filter language: one line or a form
+    calls, live, settings, media, admin, audit        what the pages show and change
+    webhooks   finished recordings and alarms, told to other machines
+    api        the same for machines: JSON with OpenAPI
+    pages, templates, static, locale                  the HTML, its looks and its languages
+
+It stands on the store and asks the daemon through the control socket. It opens no AMI connection, and a call
+is recorded as well without it.
+"""

@@ -1,0 +1,348 @@
+"""The administrator's pages: extensions, rules, what-if, coverage, status, storage, alarms.
+
+Owns what an administrator may read and change, and that it is written down. Must not decide anything about a
+call: `config` reads what was typed, `core.policy` decides, the store keeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from recorderd.config import (
+    Config,
+    FaultyConfig,
+    PolicyFile,
+    Question,
+    explain,
+    merge_policy,
+    read_policy,
+    scalars,
+)
+from recorderd.config.policy_file import FileRule, write_policy
+from recorderd.core.coverage import reconcile
+from recorderd.core.policy import ExtensionPolicy, FailMode, Mode, Policy
+from recorderd.errors import ControlError
+from recorderd.evidence import gather, report
+from recorderd.panel import storage, whatif
+from recorderd.panel.audit import AuditTrail
+from recorderd.panel.daemon import Daemon
+from recorderd.panel.filters import Language
+from recorderd.panel.language import _
+from recorderd.panel.ports import Conflict, ExtensionRow, FaultyInput, NotFound, Right, Viewer
+from recorderd.store.abc import PolicyRows, RuleRow, Store
+
+_DAY = 86_400.0
+_MOST_DAYS = 92
+_USAGE_DAYS = 30.0
+_USAGE_SECONDS = 600.0
+_SAME = "same"
+FORMS = ("csv", "yaml")
+MOST_TEXT = 2 << 20
+
+
+class Administration:
+    """See `ports.Admin`."""
+
+    def __init__(
+        self, store: Store, daemon: Daemon, audit: AuditTrail, config: Config, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._daemon = daemon
+        self._audit = audit
+        self._config = config
+        self._clock = clock
+        self._usage: tuple[float, tuple[int, int, int]] | None = None
+
+    async def _demand(self, viewer: Viewer, right: Right, object: str) -> None:
+        if not viewer.may(right):
+            raise await self._audit.refused(viewer, right, object)
+
+    # --- extensions ------------------------------------------------------------------------------
+
+    async def extensions(self, viewer: Viewer) -> Sequence[ExtensionRow]:
+        await self._demand(viewer, Right.ADMINISTER, "extensions")
+        rows = await self._store.load_policy()
+        default = self._config.policy.default
+        own = {e.extension: e for e in rows.extensions}
+        known = {*own, *(user.extension for user in await self._store.panel.users())} - {""}
+        return [
+            ExtensionRow(policy=replace(default, extension=""), name="", own=False),
+            *(
+                ExtensionRow(
+                    policy=own.get(extension) or replace(default, extension=extension),
+                    name=rows.names.get(extension, ""),
+                    own=extension in own,
+                )
+                for extension in sorted(known, key=lambda e: (len(e), e))
+            ),
+        ]
+
+    async def save_extensions(
+        self, viewer: Viewer, extensions: Sequence[str], change: Mapping[str, str]
+    ) -> int:
+        await self._demand(viewer, Right.ADMINISTER, "extensions")
+        values, name = _read_change(change)
+        faults = {e: str(fault) for e in extensions if (fault := _fault(scalars.extension, e))}
+        if not extensions:
+            faults["extensions"] = _("Choose at least one extension.")
+        if faults:
+            raise FaultyInput(faults)
+        rows = await self._store.load_policy()
+        own = {e.extension: e for e in rows.extensions}
+        changed = {
+            e: replace(own.get(e) or replace(self._config.policy.default, extension=e), **values)
+            for e in dict.fromkeys(extensions)
+        }
+        names = {**rows.names, **(dict.fromkeys(changed, name) if name is not None else {})}
+        detail = {key: value for key, value in change.items() if key in (*_CHANGES, "name")}
+        await self._audit.note(viewer, "policy", " ".join(changed)[:200], {"set": detail})
+        return await self._put(viewer, rows, {**own, **changed}.values(), names)
+
+    async def delete_extension(self, viewer: Viewer, extension: str) -> int:
+        await self._demand(viewer, Right.ADMINISTER, extension)
+        if extension not in {e.extension for e in (await self._store.load_policy()).extensions}:
+            raise NotFound(_("This extension follows the default already."))
+        await self._audit.note(viewer, "policy", extension, {"deleted": True})
+        return await self._store.delete_extension(extension, _who(viewer))
+
+    async def _put(
+        self,
+        viewer: Viewer,
+        rows: PolicyRows,
+        extensions: Iterable[ExtensionPolicy],
+        names: Mapping[str, str],
+    ) -> int:
+        """Everything in one step and one version; Conflict when somebody else was quicker."""
+        if (await self._store.load_policy()).version != rows.version:
+            raise Conflict(_("Somebody has just changed the policy: look again."))
+        return await self._store.import_policy(list(extensions), rows.rules, _who(viewer), names)
+
+    # --- files -----------------------------------------------------------------------------------
+
+    async def import_policy(self, viewer: Viewer, text: str, form: str, *, replace: bool = False) -> int:
+        await self._demand(viewer, Right.ADMINISTER, "policy")
+        found = self._read(text, form, "file")
+        rows = await self._store.load_policy()
+        given = {e.extension: e for e in found.extensions or ()}
+        kept = {} if replace and found.extensions is not None else {e.extension: e for e in rows.extensions}
+        names = {**rows.names, **found.names}
+        if found.rules is not None:
+            rules = tuple(_row(rule) for rule in found.rules)
+            rows = PolicyRows(version=rows.version, extensions=rows.extensions, names=rows.names, rules=rules)
+        await self._audit.note(viewer, "import", "policy", {"extensions": len(given), "replace": replace})
+        await self._put(viewer, rows, {**kept, **given}.values(), names)
+        return len(given)
+
+    def _read(self, text: str, form: str, key: str) -> PolicyFile:
+        if form not in FORMS:
+            raise FaultyInput({"form": _("A policy file is CSV or YAML.")})
+        if len(text) > MOST_TEXT:
+            raise FaultyInput({key: _("This file is too long.")})
+        try:
+            return read_policy(text.removeprefix("\ufeff"), key, self._config.policy.lists, form=form)
+        except FaultyConfig as faults:
+            raise FaultyInput({key: str(faults)}) from None
+
+    async def export_policy(self, viewer: Viewer, form: str) -> str:
+        await self._demand(viewer, Right.ADMINISTER, "policy")
+        if form not in FORMS:
+            raise FaultyInput({"form": _("A policy file is CSV or YAML.")})
+        rows = await self._store.load_policy()
+        await self._audit.note(viewer, "export", "policy", {"form": form})
+        rules = tuple(FileRule(name=r.name, body=r.body, enabled=r.enabled) for r in rows.rules)
+        return write_policy(PolicyFile(extensions=rows.extensions, names=rows.names, rules=rules), form=form)
+
+    # --- rules -----------------------------------------------------------------------------------
+
+    async def rules(self, viewer: Viewer) -> Sequence[RuleRow]:
+        await self._demand(viewer, Right.ADMINISTER, "rules")
+        return (await self._store.load_policy()).rules
+
+    async def rules_text(self, viewer: Viewer) -> str:
+        found = await self.rules(viewer)
+        rules = tuple(FileRule(name=r.name, body=r.body, enabled=r.enabled) for r in found)
+        return write_policy(PolicyFile(rules=rules)) if rules else "rules: []\n"
+
+    async def save_rules(self, viewer: Viewer, text: str) -> int:
+        await self._demand(viewer, Right.ADMINISTER, "rules")
+        rules = self._rules(text)
+        await self._audit.note(viewer, "rules", "rules", {"rules": [rule.name for rule in rules][:100]})
+        return await self._store.replace_rules(rules, _who(viewer))
+
+    def _rules(self, text: str) -> tuple[RuleRow, ...]:
+        found = self._read(text, "yaml", "rules")
+        if found.rules is None or found.extensions is not None:
+            raise FaultyInput(
+                {"rules": _("Rules begin with a line `rules:`, and nothing else stands beside it.")}
+            )
+        return tuple(_row(rule) for rule in found.rules)
+
+    async def explain(self, viewer: Viewer, question: Mapping[str, str]) -> Mapping[str, Any]:
+        await self._demand(viewer, Right.ADMINISTER, "explain")
+        policy = self._policy(await self._store.load_policy())
+        return explain(self._question(question), policy, self._config.names())
+
+    def _question(self, given: Mapping[str, str]) -> Question:
+        faults: dict[str, str] = {}
+        texts = {n: given.get(n, "").strip() for n in ("caller", "callee", "did", "trunk", "context")}
+        for name, text in texts.items():
+            if len(text) > 80 or not text.isprintable() or (name in ("caller", "callee") and not text):
+                faults[name] = _("This is not a number.")
+        at = self._clock()
+        if written := given.get("at", "").strip():
+            try:
+                found = datetime.fromisoformat(written)
+                at = (found if found.tzinfo else found.replace(tzinfo=self._config.zone)).timestamp()
+            except (ValueError, OverflowError, OSError):
+                faults["at"] = _("“{text}” is not a time such as 2026-11-23 10:30.").format(text=written[:40])
+        if faults:
+            raise FaultyInput(faults)
+        return Question(**texts, at=at, pressed=given.get("pressed", "") in ("1", "on", "yes", "true"))
+
+    def _policy(self, rows: PolicyRows, rules: Sequence[RuleRow] | None = None) -> Policy:
+        merged, _faults = merge_policy(
+            self._config, rows.extensions, rows.rules if rules is None else rules, rows.version
+        )
+        return merged
+
+    async def what_if(
+        self, viewer: Viewer, rules: str, *, days: int = 30, limit: int = 500
+    ) -> Mapping[str, Any]:
+        await self._demand(viewer, Right.ADMINISTER, "what-if")
+        policy = self._policy(await self._store.load_policy(), self._rules(rules))
+        days, limit = max(1, min(days, _MOST_DAYS)), max(1, min(limit, 5000))
+        calls = await whatif.past_calls(self._store, self._clock(), days, limit)
+        return await whatif.compare(calls, policy)
+
+    # --- how it is -------------------------------------------------------------------------------
+
+    async def coverage(self, viewer: Viewer, since: str = "today") -> Mapping[str, Any]:
+        await self._demand(viewer, Right.AUDIT, "coverage")
+        now = self._clock()
+        language = Language(now, self._config.zone)
+        try:
+            start = language.midnight(language.days(since.strip()[:40] or "today")[0])
+        except ValueError as error:
+            raise FaultyInput({"since": str(error)}) from None
+        if not now - _MOST_DAYS * _DAY <= start <= now:
+            raise FaultyInput({"since": _("The proof is made for the past 92 days at most.")})
+        seen = await gather(self._store, self._config, start, now)
+        found = await asyncio.to_thread(reconcile, seen.intervals, seen.cdrs, seen.recordings, seen.files)
+        return report(found, seen) | {"since": start, "until": now}
+
+    async def status(self, viewer: Viewer) -> Mapping[str, Any]:
+        await self._demand(viewer, Right.AUDIT, "status")
+        try:
+            return {"reachable": True, **await self._daemon.status()}
+        except ControlError as error:
+            return {"reachable": False, "why": str(error)}
+
+    async def storage(self, viewer: Viewer) -> Mapping[str, Any]:  # noqa: ARG002  (anybody: it names nobody)
+        now = time.monotonic()
+        if self._usage is None or now - self._usage[0] > _USAGE_SECONDS:
+            since = self._clock() - _USAGE_DAYS * _DAY
+            self._usage = (now, await self._store.panel.usage(since))
+        root = self._config.spool.monitor
+        return await asyncio.to_thread(storage.report, root, self._usage[1], _USAGE_DAYS, self._clock())
+
+    async def alarms(self, viewer: Viewer, days: int = 7) -> Sequence[Mapping[str, Any]]:
+        await self._demand(viewer, Right.AUDIT, "alarms")
+        found = await self._store.alarms(self._clock() - max(1, min(days, _MOST_DAYS)) * _DAY)
+        return [
+            {
+                "id": row.id,
+                "at": row.at,
+                "kind": row.kind,
+                "sentence": row.sentence,
+                "keys": dict(row.keys),
+                "cleared_at": row.cleared_at,
+            }
+            for row in reversed(found[-1000:])
+        ]
+
+
+def _who(viewer: Viewer) -> str:
+    return f"panel:{viewer.login}"
+
+
+def _row(rule: FileRule) -> RuleRow:
+    return RuleRow(name=rule.name, body=rule.body, enabled=rule.enabled)
+
+
+def _fault(read: Callable[[str], object], text: str) -> ValueError | None:
+    try:
+        read(text)
+    except ValueError as error:
+        return error
+    return None
+
+
+# --- a bulk edit, field by field ---------------------------------------------------------------------
+
+
+def _mode(text: str) -> Mode:
+    if text not in list(Mode):
+        raise ValueError(_("There is no such mode."))
+    return Mode(text)
+
+
+def _mode_or_same(text: str) -> Mode | None:
+    return None if text == _SAME else _mode(text)
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError(_("Say yes or no."))
+    return text == "yes"
+
+
+def _sentence(text: str) -> str:
+    if len(text) > 200 or not text.isprintable():
+        raise ValueError(_("This is one line of at most 200 characters."))
+    return text
+
+
+def _fail_mode(text: str) -> FailMode | None:
+    if text not in ("default", *FailMode):
+        raise ValueError(_("There is no such choice."))
+    return None if text == "default" else FailMode(text)
+
+
+_CHANGES: Mapping[str, Callable[[str], Any]] = {
+    "inbound": _mode,
+    "outbound": _mode,
+    "internal_inbound": _mode_or_same,
+    "internal_outbound": _mode_or_same,
+    "locked": _yes_or_no,
+    "lock_reason": _sentence,
+    "fail_mode": _fail_mode,
+}
+
+
+def _read_change(change: Mapping[str, str]) -> tuple[dict[str, Any], str | None]:
+    """The values to set, and the name if one is given. FaultyInput with every fault."""
+    values: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, read in _CHANGES.items():
+        text = change.get(name, "").strip()
+        # An empty field changes nothing; only a reason may be emptied.
+        if name in change and (text or name == "lock_reason"):
+            try:
+                values[name] = read(text)
+            except ValueError as error:
+                faults[name] = str(error)
+    display = change.get("name")
+    if display is not None and (fault := _fault(_sentence, display.strip())):
+        faults["name"] = str(fault)
+    if values.get("locked") is False:
+        values["lock_reason"] = ""
+    if not values and display is None and not faults:
+        faults["change"] = _("Choose what to change.")
+    if faults:
+        raise FaultyInput(faults)
+    return values, None if display is None else display.strip()

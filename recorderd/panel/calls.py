@@ -1,0 +1,360 @@
+"""The list of calls, one call opened, and the list as CSV.
+
+Owns which entries somebody sees and how a page of them is asked for. Must not know SQL or HTML. The rule of
+sight: an entry is seen by whoever's scope has its owner; of an opened call one sees the parts in which
+somebody of one's scope took part, and of its recordings those with such a part.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+
+from recorderd.core.calls import Names
+from recorderd.core.entries import Result, Story
+from recorderd.core.rows import Cdr, Interval, Mark
+from recorderd.panel.audit import AuditTrail, read_place, write_place
+from recorderd.panel.filters import Language
+from recorderd.panel.language import _
+from recorderd.panel.ports import (
+    CallDetail,
+    Entry,
+    Filter,
+    Leg,
+    NotFound,
+    Page,
+    Part,
+    Right,
+    Sound,
+    TimeMark,
+    Viewer,
+)
+from recorderd.panel.shelf import Shelf
+from recorderd.store import stories
+from recorderd.store.abc import Store
+from recorderd.store.panel import Found, Place, Wanted
+
+MOST_ROWS = 200
+_MOST_CSV = 100_000
+_CSV_PAGE = 1000
+# Entries of one list that a rare filter may look at for one page: what takes a tenth of a second.
+_BUDGET = 50_000
+_LEAST_BUDGET = 2_000
+# Names are asked for with each page that has a word in its filter.
+_MOST_NAMED = 200
+_NAMED_SECONDS = 5.0
+_OLDER, _NEWER = "o", "n"
+
+
+class CallList:
+    """See `ports.Calls`."""
+
+    def __init__(
+        self,
+        store: Store,
+        shelf: Shelf,
+        audit: AuditTrail,
+        names: Callable[[], Names],
+        zone: tzinfo,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._shelf = shelf
+        self._audit = audit
+        self._names = names
+        self._zone = zone
+        self._clock = clock
+        self._named: Mapping[str, str] = {}
+        self._named_at = float("-inf")
+
+    # --- filters ---------------------------------------------------------------------------------
+
+    def parse(self, line: str) -> Filter:
+        return self._language().parse(line)
+
+    def from_form(self, form: Mapping[str, str]) -> Filter:
+        return self._language().from_form(form)
+
+    def form(self, filter: Filter) -> dict[str, str]:
+        return self._language().form(filter)
+
+    def _language(self) -> Language:
+        return Language(self._clock(), self._zone)
+
+    # --- the list --------------------------------------------------------------------------------
+
+    async def page(
+        self,
+        viewer: Viewer,
+        filter: Filter,
+        *,
+        extension: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[Entry]:
+        owners = await self._owners(viewer, extension)
+        wanted = await self._wanted(filter)
+        limit = max(1, min(limit, MOST_ROWS))
+        way, place = _read_cursor(cursor)
+        if way == _NEWER and place is not None:
+            found = await self._find(owners, wanted, limit + 1, after=place)
+            if len(found.entries) > limit:
+                rows = found.entries[:limit][::-1]
+                return Page(
+                    rows=rows, older=_cursor(_OLDER, _place(rows[-1])), newer=_cursor(_NEWER, _place(rows[0]))
+                )
+            # That was the top: show it as whoever comes anew sees it.
+            place = None
+        found = await self._find(owners, wanted, limit + 1, before=place)
+        rows = found.entries[:limit]
+        more = len(found.entries) > limit
+        older = _place(rows[-1]) if more else found.stopped
+        return Page(
+            rows=rows,
+            older=_cursor(_OLDER, older) if older else None,
+            newer=_cursor(_NEWER, _place(rows[0]) if rows else place) if place else None,
+            searched_to=found.stopped[0] if found.stopped and not more else None,
+        )
+
+    async def _find(
+        self,
+        owners: Sequence[str],
+        wanted: Wanted,
+        limit: int,
+        *,
+        before: Place | None = None,
+        after: Place | None = None,
+    ) -> Found:
+        budget = max(_BUDGET // max(1, len(owners)), _LEAST_BUDGET)
+        return await self._store.panel.entries(
+            owners, wanted, before=before, after=after, limit=limit, budget=budget
+        )
+
+    async def _owners(self, viewer: Viewer, extension: str | None) -> Sequence[str]:
+        """The lists to be shown: one's, or everything in scope."""
+        if not viewer.may(Right.LIST):
+            raise await self._audit.refused(viewer, Right.LIST, extension or "calls")
+        if extension is not None and extension != "":
+            if not viewer.sees(extension):
+                raise await self._audit.refused(viewer, Right.LIST, extension)
+            return [extension]
+        return [""] if viewer.scope is None else sorted(viewer.scope)
+
+    async def _wanted(self, filter: Filter) -> Wanted:
+        names = await self.names() if filter.words else {}
+        return Wanted(
+            words=tuple(_alternatives(word, names) for word in filter.words),
+            since=filter.since,
+            until=filter.until,
+            min_s=filter.min_s,
+            max_s=filter.max_s,
+            way=filter.direction,
+            result=Result.MISSED if filter.missed else "",
+            recorded=filter.recorded,
+        )
+
+    async def names(self) -> Mapping[str, str]:
+        # A filter is typed letter by letter, and people change their names once a year.
+        if self._clock() - self._named_at > _NAMED_SECONDS:
+            policy = await self._store.load_policy()
+            self._named = {extension: name for extension, name in policy.names.items() if name}
+            self._named_at = self._clock()
+        return self._named
+
+    # --- one call --------------------------------------------------------------------------------
+
+    async def detail(self, viewer: Viewer, id: str) -> CallDetail:
+        if not viewer.may(Right.LIST):
+            raise await self._audit.refused(viewer, Right.LIST, id)
+        entry = await self._store.panel.entry(id, _first_own(viewer))
+        if entry is None:
+            if await self._store.panel.owners(id):
+                await self._audit.note(viewer, "refused", id, {"right": str(Right.LIST)})
+            raise NotFound(_("There is no such call."))
+        story = await stories.load(self._store, entry.story_id)
+        spoken = [i for i in story.intervals if len(i.parties) > 1 and seen(viewer, i)]
+        sounds = await self._sounds(viewer, entry, story, spoken)
+        audible = {sound.id for sound in sounds}
+        return CallDetail(
+            entry=entry,
+            parts=tuple(_part(i, audible) for i in spoken),
+            sounds=tuple(sounds),
+            marks=tuple(await self._marks(spoken, audible)),
+            legs=tuple(_leg(cdr) for cdr in story.cdrs if self._is_seen(viewer, cdr)),
+        )
+
+    async def _sounds(
+        self, viewer: Viewer, entry: Entry, story: Story, spoken: Sequence[Interval]
+    ) -> list[Sound]:
+        theirs = {i.recording_id for i in spoken}
+        recordings = [r for r in story.recordings if r.id in theirs]
+        return [
+            await self._shelf.sound(viewer, recording, entry, number if len(recordings) > 1 else 0)
+            for number, recording in enumerate(recordings, start=1)
+        ]
+
+    async def _marks(self, spoken: Sequence[Interval], audible: set[str]) -> list[TimeMark]:
+        found = []
+        for conversation_id in dict.fromkeys(i.conversation_id for i in spoken):
+            own = [i for i in spoken if i.conversation_id == conversation_id]
+            for mark in await self._store.marks(conversation_id):
+                # What happened while nobody of his scope was there is not his to see.
+                inside = [i for i in own if _around(i, mark.at)]
+                if inside:
+                    found.append(_time_mark(mark, inside[-1], audible))
+        return sorted(found, key=lambda mark: mark.at)
+
+    def _is_seen(self, viewer: Viewer, cdr: Cdr) -> bool:
+        if viewer.scope is None:
+            return True
+        names = self._names()
+        return any(viewer.sees(names.extension(channel)) for channel in (cdr.channel, cdr.dstchannel))
+
+    # --- the list as a file ----------------------------------------------------------------------
+
+    async def csv(
+        self, viewer: Viewer, filter: Filter, *, extension: str | None = None
+    ) -> AsyncIterator[str]:
+        owners = await self._owners(viewer, extension)
+        wanted = await self._wanted(filter)
+        await self._audit.note(viewer, "export", extension or "calls", {"filter": filter.line})
+        yield "\ufeff" + _line([title() for title, _value in _COLUMNS])
+        left, before = _MOST_CSV, None
+        while left > 0:
+            found = await self._find(owners, wanted, min(left, _CSV_PAGE), before=before)
+            yield "".join(
+                _line([value(entry, self._zone) for _title, value in _COLUMNS]) for entry in found.entries
+            )
+            left -= len(found.entries)
+            full = len(found.entries) == _CSV_PAGE
+            before = _place(found.entries[-1]) if full else found.stopped
+            if before is None:
+                return
+
+
+def seen(viewer: Viewer, interval: Interval) -> bool:
+    """Whether somebody of his scope took part in it."""
+    return viewer.scope is None or any(viewer.sees(party.extension) for party in interval.parties)
+
+
+def _first_own(viewer: Viewer) -> list[str]:
+    """The lists in which he may find a call, his own first."""
+    if viewer.scope is None:
+        return [""]
+    return sorted(viewer.scope, key=lambda extension: (extension != viewer.extension, extension))
+
+
+def _alternatives(word: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    """The word, or the extension of anybody whose display name has it."""
+    named = [extension for extension, name in names.items() if word in name.lower()]
+    return (word, *named[:_MOST_NAMED])
+
+
+def _place(entry: Entry) -> Place:
+    return entry.started_at, entry.story_id
+
+
+def _cursor(way: str, place: Place) -> str:
+    return way + write_place(place)
+
+
+def _read_cursor(cursor: str | None) -> tuple[str, Place | None]:
+    """Which way to go, and from where; the first page for anything that is no cursor."""
+    if not cursor or cursor[0] not in (_OLDER, _NEWER):
+        return _OLDER, None
+    return cursor[0], read_place(cursor[1:])
+
+
+def _part(interval: Interval, audible: set[str]) -> Part:
+    has_sound = interval.recording_id in audible and interval.offset_ms is not None
+    return Part(
+        started_at=interval.started_at,
+        ended_at=interval.ended_at,
+        parties=interval.parties,
+        mode=interval.mode,
+        wanted=interval.wanted,
+        paused=interval.masked,
+        reason=interval.reason,
+        trace=interval.trace,
+        outcome=str(interval.outcome or ""),
+        missing_ms=interval.missing_ms,
+        note=interval.note,
+        sound_id=interval.recording_id if has_sound else None,
+        offset_ms=interval.offset_ms if has_sound else None,
+    )
+
+
+def _around(interval: Interval, at: float) -> bool:
+    """A mark is written a moment before or after the change that it tells of."""
+    return interval.started_at - 1.0 <= at and (interval.ended_at is None or at <= interval.ended_at + 1.0)
+
+
+def _time_mark(mark: Mark, interval: Interval, audible: set[str]) -> TimeMark:
+    offset = None
+    if interval.recording_id in audible and interval.offset_ms is not None:
+        offset = max(0, interval.offset_ms + round((mark.at - interval.started_at) * 1000))
+    return TimeMark(
+        at=mark.at,
+        kind=mark.kind,
+        who=mark.who,
+        text=mark.text,
+        sound_id=interval.recording_id if offset is not None else None,
+        offset_ms=offset,
+    )
+
+
+def _leg(cdr: Cdr) -> Leg:
+    return Leg(
+        started_at=cdr.start,
+        answered_at=cdr.answer,
+        ended_at=cdr.end,
+        source=cdr.src,
+        destination=cdr.dst,
+        caller=cdr.clid,
+        disposition=cdr.disposition,
+        talk_s=cdr.billsec,
+        application=cdr.lastapp,
+    )
+
+
+# --- columns of the file -----------------------------------------------------------------------------
+
+
+def _when(form: str) -> Callable[[Entry, tzinfo], str]:
+    return lambda entry, zone: datetime.fromtimestamp(entry.started_at, zone).strftime(form)
+
+
+# A title is made when it is written: it is in the reader's language.
+_COLUMNS: tuple[tuple[Callable[[], str], Callable[[Entry, tzinfo], object]], ...] = (
+    (lambda: _("Date"), _when("%Y-%m-%d")),
+    (lambda: _("Time"), _when("%H:%M:%S")),
+    (lambda: _("Caller's number"), lambda entry, _zone: entry.caller_number),
+    (lambda: _("Internal number"), lambda entry, _zone: entry.caller_extension),
+    (lambda: _("Caller's name"), lambda entry, _zone: entry.caller_name),
+    (lambda: _("Source"), lambda entry, _zone: entry.source),
+    (lambda: _("Destination"), lambda entry, _zone: entry.destination),
+    (lambda: _("Talk, s"), lambda entry, _zone: entry.talk_s),
+    (lambda: _("Direction"), lambda entry, _zone: str(entry.way)),
+    (lambda: _("Result"), lambda entry, _zone: str(entry.result)),
+    (lambda: _("Decision"), lambda entry, _zone: entry.mode),
+    (lambda: _("Why"), lambda entry, _zone: entry.reason),
+    (lambda: _("Outcome"), lambda entry, _zone: entry.outcome),
+    (lambda: _("Recordings"), lambda entry, _zone: len(entry.recordings)),
+)
+
+
+def _line(cells: Iterable[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow([_harmless(cell) for cell in cells])
+    return out.getvalue()
+
+
+def _harmless(cell: object) -> object:
+    """A caller's name must not become a formula in somebody's spreadsheet; a number with a plus is none."""
+    if not isinstance(cell, str) or not cell:
+        return cell
+    if cell[0] in "=@\t\r" or (cell[0] in "+-" and not cell[1:].isdigit()):
+        return "'" + cell
+    return cell

@@ -1,0 +1,188 @@
+"""Where recordings lie, and who may take one down: from a row to an open file, never from a name in a
+request.
+
+Owns the walk from a recording's row to its file below the spool, and the rule of who may hear it. Must not
+know HTTP. A row was made from Asterisk's words, and a spool is a place where others write: so the path is
+checked, no link is followed, and what is opened must be a plain file below the spool's folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+from recorderd.core.keeping import KeepState, Kept, files_of
+from recorderd.core.rows import Interval, Recording, RecordingState
+from recorderd.panel.audit import AuditTrail
+from recorderd.panel.language import _
+from recorderd.panel.ports import Entry, NeedsReason, NotFound, Right, Sound, Viewer
+from recorderd.panel.sessions import SessionKeeper
+from recorderd.store.abc import Store
+
+MEDIA_TYPES = {
+    ".wav": "audio/wav",
+    ".opus": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+}
+_FOLDER = re.compile(r"[0-9A-Za-z_-]+(?:/[0-9A-Za-z_-]+){0,7}")
+_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+@-]{0,250}")
+_DELETED = (KeepState.DELETING, KeepState.DELETED)
+_STATES = {
+    RecordingState.ARMED: "recording",
+    RecordingState.RECORDING: "recording",
+    RecordingState.CLOSING: "making",
+    RecordingState.CLOSED: "ready",
+    RecordingState.FAILED: "failed",
+    RecordingState.DISCARDED: "gone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSound:
+    """A recording's file, open; whoever has it closes `fd`."""
+
+    recording: Recording
+    path: Path
+    fd: int
+    size: int
+    modified: float
+    media_type: str
+
+
+class Shelf:
+    """The recordings, as far as a viewer may have them."""
+
+    def __init__(
+        self, store: Store, sessions: SessionKeeper, audit: AuditTrail, root: Path, zone: tzinfo
+    ) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._audit = audit
+        self.root = root
+        self._zone = zone
+
+    async def find(self, viewer: Viewer, id: str, right: Right) -> tuple[Recording, list[Interval]]:
+        """The recording and his part of its talk. NotFound when there is none that he may know of; Refused
+        when he may not do this with it. Both refusals are written down.
+        """
+        found = await self._store.recordings(id=id) if len(id) <= 64 else []
+        spoken = await self._store.intervals(recording_id=id) if found else []
+        mine = [i for i in spoken if viewer.scope is None or any(viewer.sees(p.extension) for p in i.parties)]
+        if not found or not (mine or viewer.scope is None):
+            if found:
+                await self._audit.note(viewer, "refused", id, {"right": str(right)})
+            raise NotFound(_("There is no such recording."))
+        if not viewer.may(right):
+            raise await self._audit.refused(viewer, right, id)
+        return found[0], mine
+
+    async def reason(self, viewer: Viewer, id: str, given: str = "") -> str:
+        """Why he listens, where he must say so. NeedsReason when he has not."""
+        if not viewer.needs_reason:
+            return ""
+        reason = given.strip()[:200] or (await self._sessions.reasons(viewer)).get(id, "")
+        if not reason:
+            raise NeedsReason(_("Say why you listen to this recording."))
+        return reason
+
+    async def kept(self, recording: Recording) -> Kept | None:
+        """What the archive has made of it."""
+        return (await self._store.keeping.kept([recording.id])).get(recording.id)
+
+    def open(self, recording: Recording, kept: Kept | None) -> OpenSound:
+        """Open its file. NotFound when there is none; blocking."""
+        gone = NotFound(_("The sound of this recording is not there (any more)."))
+        path = self._path(recording, kept)
+        if path is None:
+            raise gone
+        try:
+            # A symlink in the last place is refused here, one on the way by `_below`.
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            raise gone from None
+        about = os.fstat(fd)
+        if not stat.S_ISREG(about.st_mode) or not self._below(path):
+            os.close(fd)
+            raise gone
+        return OpenSound(recording, path, fd, about.st_size, about.st_mtime, MEDIA_TYPES[path.suffix])
+
+    def path(self, recording: Recording, kept: Kept | None) -> Path | None:
+        """Where its file is, None where none of ours can be."""
+        found = self._path(recording, kept)
+        return found if found is not None and self._below(found) else None
+
+    def _path(self, recording: Recording, kept: Kept | None) -> Path | None:
+        for file in files_of(recording, kept)[:1]:
+            folder, _slash, name = file.rpartition("/")
+            path = self.root / folder / name
+            if _FOLDER.fullmatch(folder) and _NAME.fullmatch(name) and path.suffix in MEDIA_TYPES:
+                return path
+        return None
+
+    def _below(self, path: Path) -> bool:
+        return os.path.realpath(path.parent).startswith(os.path.realpath(self.root) + os.sep)
+
+    # --- what is told of one ---------------------------------------------------------------------
+
+    async def sound(
+        self, viewer: Viewer, recording: Recording, entry: Entry | None = None, number: int = 0
+    ) -> Sound:
+        """What is known of one, with what he may do. It is his to know of: the caller has seen to that."""
+        kept = await self.kept(recording)
+        path = self._path(recording, kept)
+        state, note = _STATES[recording.state], recording.reason
+        if kept is not None and kept.state in _DELETED:
+            state, note = "gone", self._end_of(kept)
+        elif state == "ready" and not _is_there(path):
+            state, note = "gone", note or _("The file is not there.")
+        ready = state == "ready"
+        may_play = ready and viewer.may(Right.PLAY)
+        return Sound(
+            id=recording.id,
+            segment=recording.segment,
+            started_at=recording.started_at,
+            duration_ms=recording.duration_ms,
+            size=kept.size if kept is not None and kept.name else recording.size,
+            state=state if may_play or not ready else "withheld",
+            media_type=MEDIA_TYPES[path.suffix] if path else "application/octet-stream",
+            file_name=self.file_name(recording, path, entry, number),
+            may_play=may_play,
+            may_download=ready and viewer.may(Right.DOWNLOAD),
+            may_delete=ready and viewer.may(Right.DELETE),
+            needs_reason=viewer.needs_reason and recording.id not in await self._sessions.reasons(viewer),
+            note=note,
+        )
+
+    def _end_of(self, kept: Kept) -> str:
+        """Who deleted it, when and why."""
+        when = "" if kept.deleted_at is None else self._day(kept.deleted_at)
+        return _("Deleted by {who} on {when}: {why}").format(
+            who=kept.deleted_by, when=when, why=kept.deleted_why
+        )
+
+    def _day(self, at: float) -> str:
+        return datetime.fromtimestamp(at, self._zone).strftime("%Y-%m-%d %H:%M")
+
+    def file_name(self, recording: Recording, path: Path | None, entry: Entry | None, number: int = 0) -> str:
+        """What to call it on somebody's disk: `2026-11-23 10-30 101 - 102.wav`."""
+        when = datetime.fromtimestamp(recording.started_at, self._zone).strftime("%Y-%m-%d %H-%M-%S")
+        who = f"{entry.source} - {entry.destination}" if entry else recording.name.rpartition(".")[0]
+        which = f" ({number})" if number else ""
+        stem = unicodedata.normalize("NFC", f"{when} {who}{which}")
+        safe = "".join(c if c.isalnum() or c in " +-_()#" else "_" for c in stem)
+        return f"{safe[:120].strip()}{(path or Path(recording.name)).suffix}"
+
+
+def _is_there(path: Path | None) -> bool:
+    try:
+        return path is not None and stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False

@@ -1,0 +1,248 @@
+"""What goes wrong around recorderd, and what it says and does then: one clear sentence, and nothing lost.
+
+Each test has an Asterisk and a recorderd of its own, which it breaks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from recorderd.core.rows import Outcome, RecordingState
+from tests.live import ears
+from tests.live.asterisk import Asterisk
+from tests.live.daemon import Recorderd
+from tests.live.scene import Scene, hang_up, talk
+from tests.postgres import Cluster
+
+pytestmark = pytest.mark.live
+
+# A manager user who may not do all that recorderd needs.
+_LESS = """
+[callonly]
+secret = {secret}
+read = system,call,cdr,user
+write = call
+"""
+POLICY = {"101": "always", "102": "always", "103": "never"}
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="mounts a small file system, for which it must be root"
+)
+
+
+@pytest.fixture(scope="module")
+def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:
+    """One for all tests that do not break Asterisk itself."""
+    instance = Asterisk.start(22, tmp_path_factory.mktemp("failures"))
+    manager = instance.etc / "manager.conf"
+    manager.write_text(manager.read_text() + _LESS.format(secret=instance.secret))
+    instance.reload("manager")
+    yield instance
+    instance.stop()
+
+
+@contextlib.asynccontextmanager
+async def daemon(beside: Asterisk, folder: Path, /, **overrides: object) -> AsyncIterator[Scene]:
+    """A recorderd of the test's own with folders of its own, not started yet."""
+    recorderd = Recorderd(beside, folder / "recorderd", **overrides)
+    recorderd.monitor = folder / "monitor"
+    recorderd.lanes = folder / "lanes"
+    recorderd.fallback = folder / "fallback"
+    recorderd.configure()
+    try:
+        yield Scene(beside, recorderd)
+    finally:
+        recorderd.kill()
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, options: str) -> Iterator[None]:
+    """A file system of its own at `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+# --- Asterisk's manager ---------------------------------------------------------------------------
+
+
+async def test_a_wrong_secret_is_said_once_and_tried_ever_more_slowly(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    async with daemon(asterisk, tmp_path, asterisk={"secret": "not-the-secret"}) as house:
+        await house.daemon.launch()
+        line = await house.daemon.says("refused")
+        assert "recorderd" in line
+        status = await house.daemon.status()
+        assert not status["asterisk"]["connected"]
+        assert "refused" in status["asterisk"]["trouble"]
+        assert not status["healthy"]
+        tries = asterisk.log.read_text().count("failed to authenticate as 'recorderd'")
+        await asyncio.sleep(3.5)
+        # 2 s, then 4 s: at most two more.
+        assert asterisk.log.read_text().count("failed to authenticate as 'recorderd'") - tries <= 2
+        assert house.daemon.said().count("refused") == 1
+        assert "Traceback" not in house.daemon.said()
+
+
+async def test_a_manager_user_without_the_class_system_is_told_in_a_sentence_and_is_a_fault(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    async with daemon(asterisk, tmp_path, asterisk={"username": "callonly"}) as house:
+        await house.daemon.allow(POLICY)
+        await house.daemon.launch()
+        await house.daemon.says("the manager user needs `write = system,call`")
+        async with house.take() as take, house.phones() as phones:
+            await talk(phones, await phones("101"), await phones("102"), 1.0)
+        assert take.files == []
+        assert [row.outcome for row in take.intervals] == [Outcome.NOT_RECORDED]
+        assert "Permission denied" in house.daemon.said()
+        assert not (await house.daemon.coverage()).proven
+        assert "Traceback" not in house.daemon.said()
+
+
+# --- the spool ------------------------------------------------------------------------------------
+
+
+@as_root
+async def test_where_the_spool_cannot_be_written_it_says_so_and_records_in_the_next_place(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    async with daemon(asterisk, tmp_path) as house:
+        await house.daemon.allow(POLICY)
+        with small_disk(house.daemon.lanes, "ro"):
+            await house.daemon.start()
+            assert str(house.daemon.lanes) in await house.daemon.says("cannot be made: Read-only file system")
+            async with house.take() as take, house.phones() as phones:
+                call, other = await talk(phones, await phones("101"), await phones("102"), 3.0)
+        # It may have tried the first place once more: what that cost, the ledger says too.
+        for spoken in (call, other):
+            assert set(spoken.said(call.up_at + 2.0, call.ended_at - 0.1)) <= ears.frames_in(
+                take.file, spoken
+            )
+        assert take.intervals[-1].outcome in (Outcome.RECORDED, Outcome.PARTIAL)
+
+
+@as_root
+async def test_a_spool_that_is_full_is_told_and_the_next_place_taken(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    async with daemon(asterisk, tmp_path) as house:
+        await house.daemon.allow(POLICY)
+        with small_disk(house.daemon.lanes, "size=1m"):
+            await house.daemon.start()
+            async with house.take() as take, house.phones() as phones:
+                call, other = await phones.connect(await phones("101"), await phones("102"))
+                await other.hearing(call.stream.voice or 0)
+                with contextlib.suppress(OSError):
+                    (house.daemon.lanes / "ballast").write_bytes(bytes(1 << 20))
+                await house.daemon.says("is full", seconds=8)
+                moved = time.time()
+                await asyncio.sleep(2.0)
+                await hang_up(call, other)
+        for spoken in (call, other):
+            assert set(spoken.said(moved + 1.0, call.ended_at - 0.1)) <= ears.frames_in(take.file, spoken)
+        assert [row.outcome for row in take.intervals] in ([Outcome.RECORDED], [Outcome.PARTIAL])
+
+
+@as_root
+async def test_a_file_for_which_there_is_no_room_is_told_and_made_when_there_is(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    async with daemon(asterisk, tmp_path) as house:
+        await house.daemon.allow(POLICY)
+        with small_disk(house.daemon.monitor, "size=16k"):
+            await house.daemon.start()
+            async with house.take() as take:
+                async with house.phones() as phones:
+                    call, other = await talk(phones, await phones("101"), await phones("102"), 2.0)
+                await house.daemon.says("No space left on device")
+                assert house.files() == []
+                assert len([lane for lane in house.lane_files() if lane.suffix == ".wav"]) == 2
+                larger = ["mount", "-o", "remount,size=4m", str(house.daemon.monitor)]
+                await asyncio.to_thread(subprocess.run, larger, check=True)
+            for spoken in (call, other):
+                assert ears.heard(take.file, spoken).complete
+            assert [row.outcome for row in take.intervals] == [Outcome.RECORDED]
+            assert house.lane_files() == []
+
+
+# --- the database ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of this module's own; a socket's path must be short."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    folder.chmod(0o755)
+    made = Cluster(folder / "c")
+    made.start()
+    yield made
+    made.destroy()
+    folder.rmdir()
+
+
+async def test_a_database_that_goes_in_the_middle_of_a_call_costs_no_row(
+    asterisk: Asterisk, tmp_path: Path, cluster: Cluster
+) -> None:
+    cluster.create("midcall")
+    async with daemon(asterisk, tmp_path, store_url=cluster.url("midcall")) as house:
+        await house.daemon.allow(POLICY)
+        await house.daemon.start()
+        async with house.phones() as phones:
+            one, two, three = [await phones(number) for number in sorted(POLICY)]
+            call, other = await phones.connect(one, two)
+            await asyncio.to_thread(cluster.stop, "immediate")
+            try:
+                await asyncio.sleep(1.0)
+                await hang_up(call, other)
+                later = await talk(phones, one, two, 0.8)
+                await talk(phones, three, two, 0.5)
+                await house.daemon.says("database")
+            finally:
+                await asyncio.to_thread(cluster.start)
+        await house.daemon.quiet()
+        outcomes = sorted(row.outcome or "" for row in await house.daemon.intervals())
+        assert outcomes == [Outcome.NOT_BY_POLICY, Outcome.RECORDED, Outcome.RECORDED]
+        assert len(await house.daemon.cdrs()) == 3
+        assert {row.state for row in await house.daemon.recordings()} == {RecordingState.CLOSED}
+        assert (await house.daemon.coverage()).proven
+        files = house.daemon.monitor.rglob("*.wav")
+        assert {frozenset(ears.audible(file)) for file in files} == {frozenset((0, 1))}
+        assert later[0].ended_at
+
+
+async def test_with_the_database_down_from_the_start_policy_comes_from_the_snapshot(
+    asterisk: Asterisk, tmp_path: Path, cluster: Cluster
+) -> None:
+    cluster.create("down")
+    async with daemon(asterisk, tmp_path, store_url=cluster.url("down")) as house:
+        await house.daemon.allow(POLICY)
+        await house.daemon.start()
+        assert await house.daemon.stop() == 0
+        await asyncio.to_thread(cluster.stop)
+        try:
+            await house.daemon.start()
+            async with house.phones() as phones:
+                one, two, three = [await phones(number) for number in sorted(POLICY)]
+                await talk(phones, one, two, 0.8)
+                await talk(phones, one, three, 0.5)
+            assert "policy is taken from" in house.daemon.said()
+        finally:
+            await asyncio.to_thread(cluster.start)
+        await house.daemon.quiet()
+        outcomes = sorted(row.outcome or "" for row in await house.daemon.intervals())
+        assert outcomes == [Outcome.NOT_BY_POLICY, Outcome.RECORDED]
+        assert (await house.daemon.coverage()).proven
+        assert "Traceback" not in house.daemon.said()

@@ -1,0 +1,104 @@
+"""Whatever holds for every page: it can be used by everybody, in both languages, in light and dark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from babel.messages.pofile import read_po
+
+from recorderd.panel.pages import PAGES
+from tests.panel.browser.chromium import Visitor
+from tests.panel.browser.pages import SIGHTS, Sight
+
+Comes = Callable[..., Visitor]
+_RUSSIAN = Path(__file__).parents[3] / "recorderd" / "panel" / "locale" / "ru" / "LC_MESSAGES" / "panel.po"
+_BY_VISITOR = {
+    who: [n for n, s in SIGHTS.items() if s.who == who] for who in {s.who for s in SIGHTS.values()}
+}
+
+
+def _see(guest: Visitor, sight: Sight) -> None:
+    page = guest.goes_to(sight.path)
+    sight.deed(page)
+    page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.parametrize(
+    ("telephone", "dark"), [(False, False), (True, True)], ids=["light", "dark-telephone"]
+)
+@pytest.mark.parametrize("who", sorted(_BY_VISITOR), ids=lambda who: who or "door")
+def test_axe_finds_no_violation_on_any_page(comes: Comes, who: str, telephone: bool, dark: bool) -> None:
+    guest = comes(who, telephone=telephone, dark=dark, language="ru" if dark else "en")
+    found = {}
+    for name in _BY_VISITOR[who]:
+        _see(guest, SIGHTS[name])
+        answer = Axe().run(guest.page)
+        found[name] = [
+            (v["id"], [n["html"][:160] for n in v["nodes"]][:3]) for v in answer.response["violations"]
+        ]
+    assert not any(found.values()), {name: said for name, said in found.items() if said}
+
+
+@pytest.mark.parametrize("who", sorted(_BY_VISITOR), ids=lambda who: who or "door")
+def test_a_page_in_russian_has_no_english_sentence(comes: Comes, who: str) -> None:
+    english = _english()
+    guest = comes(who, language="ru")
+    left = {}
+    for name in _BY_VISITOR[who]:
+        _see(guest, SIGHTS[name])
+        text = " ".join(guest.page.inner_text("body").split())
+        left[name] = [s for s in english if re.search(rf"(?<!\w){re.escape(s)}(?!\w)", text)]
+        assert guest.page.get_attribute("html", "lang") == "ru"
+    assert not any(left.values()), left
+
+
+def _english() -> list[str]:
+    """What the pages say in English, as far as it cannot be anything else."""
+    with _RUSSIAN.open("rb") as file:
+        catalogue = read_po(file)
+    single = [m.id for m in catalogue if isinstance(m.id, str) and m.id and m.id != m.string]
+    return [s for s in single if " " in s and "%(" not in s and "{" not in s and not s.startswith("Jan ")]
+
+
+@pytest.mark.parametrize("who", sorted(_BY_VISITOR), ids=lambda who: who or "door")
+def test_no_page_is_wider_than_a_telephone(comes: Comes, who: str) -> None:
+    guest = comes(who, telephone=True)
+    wide = {}
+    for name in _BY_VISITOR[who]:
+        _see(guest, SIGHTS[name])
+        wide[name] = guest.page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+    assert not any(wide.values()), wide
+
+
+def test_every_page_of_the_table_is_looked_at() -> None:
+    seen = {re.sub(r"\?.*", "", sight.path) for sight in SIGHTS.values()}
+    shown = {page.path for page in PAGES.values() if "GET" in page.methods}
+    without_a_look = {
+        "/calls.csv",
+        "/admin/extensions.csv",
+        "/live",
+        "/calls/{id}",
+        "/calls/{id}/delete/{sound}",
+    }
+    # A path with a hole is seen if some sight fits it.
+    unseen = [
+        path
+        for path in shown - without_a_look
+        if not any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), found) for found in seen)
+    ]
+    assert not unseen
+
+
+def test_the_first_tab_leads_past_the_menu(comes: Comes) -> None:
+    page = comes("107").page
+    page.wait_for_selector("table.calls")
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("() => document.activeElement.id") == "main"
