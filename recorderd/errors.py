@@ -8,6 +8,7 @@
     │   └── ActionLost      no answer before the deadline, or the link went down
     ├── StoreError          the database
     ├── AudioError          a sound file, or what was to be made from it
+    │   └── PlaceError      a disk or folder that is full, away or read-only: it may come back
     └── ControlError        the control socket: no daemon there, or it said no
 
 A library's own error is translated once, in the room that holds the library.
@@ -44,6 +45,10 @@ class StoreError(RecorderdError):
 
 class AudioError(RecorderdError):
     """A sound file is missing, broken or cannot be made."""
+
+
+class PlaceError(AudioError):
+    """A disk or a folder does not take or give what it should; later it may."""
 
 
 class ControlError(RecorderdError):

@@ -116,6 +116,11 @@ def variable_get(uniqueid: str, variable: str) -> Headers:
     return {"Action": "Getvar", "Channel": channel(uniqueid), "Variable": variable}
 
 
+def packets_read(uniqueid: str) -> Headers:
+    """RTP statistics of a channel, 16 and 22 alike: `rxcount` is from its telephone, `txcount` to it."""
+    return {"Action": "Getvar", "Channel": channel(uniqueid), "Variable": "CHANNEL(rtcp,all)"}
+
+
 def lane_set(uniqueid: str, lane_id: str) -> Headers:
     """Our mark on the channel, by which a restart knows the recorder there as ours."""
     return variable_set(uniqueid, LANE, _fit(_LANE_ID, lane_id, "a lane's id") if lane_id else "")

@@ -47,6 +47,7 @@ class Connection(AMIProtocol):
         self.lost: asyncio.Future[str] = self._loop.create_future()
         self.booted = asyncio.Event()
         self.received = 0
+        self.heard_at = self._loop.time()
 
     # --- what comes in
 
@@ -57,6 +58,7 @@ class Connection(AMIProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
+        self.heard_at = self._loop.time()
         try:
             if not self.banner.done():
                 line = self._splitter.line(data)
@@ -172,8 +174,11 @@ class AmiClient(Manager):
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._refusals = 0
+        self._tries = 1
         self.trouble: AmiError | None = None
         """Why there is no connection, None while there is one."""
+        self.silent_for = 0.0
+        """When the link was lost: how many seconds before Asterisk was last heard."""
         self.version = ""
         """The manager interface's own version, from the banner: 5.0.4 is Asterisk 16's, 11.0.0 is 22's."""
 
@@ -223,6 +228,11 @@ class AmiClient(Manager):
         seconds = self._settings.action_deadline if deadline is None else deadline
         return self._current.send(headers, seconds, each, late)
 
+    def drop(self, reason: str) -> None:
+        """This connection is of no use: take another at once."""
+        if self._current is not None:
+            self._current.end(reason)
+
     # --- the life of a connection
 
     async def _supervise(self) -> None:
@@ -240,19 +250,23 @@ class AmiClient(Manager):
             except Exception:
                 log.exception("the connection to Asterisk ended by a fault of our own")
             await self._sleep(self._delay())
+            self._tries += 1
 
     def _delay(self) -> float:
-        """A refused login is tried ever more slowly; everything else again within a second."""
+        """A refused login is tried ever more slowly; everything else again within a second.
+
+        A link that was just lost at once: what is not armed by then is lost audio.
+        """
         if isinstance(self.trouble, LoginRefused):
             doubled = self._settings.refused_first * 2.0 ** min(self._refusals - 1, 16)
             return min(self._settings.refused_most, doubled)
-        return self._settings.reconnect_within * (0.1 + 0.9 * self._chance())
+        within = self._settings.reconnect_within / (1 if self._tries else 10)
+        return within * (0.1 + 0.9 * self._chance())
 
     def _tell(self, error: AmiError) -> None:
         news = self.trouble is None or str(self.trouble) != str(error)
         self.trouble = error
         if news:
-            log.error("%s", error)
             self._on_trouble(error)
 
     async def _session(self) -> None:
@@ -269,6 +283,7 @@ class AmiClient(Manager):
             connection.close()
             if self._current is connection:
                 self._current = None
+                self.silent_for = asyncio.get_running_loop().time() - connection.heard_at
                 self._on_down(connection.lost.result())
 
     async def _open(self) -> Connection:
@@ -297,6 +312,7 @@ class AmiClient(Manager):
 
     def _up(self, connection: Connection) -> None:
         self._current = connection
+        self._tries = 0
         self.trouble = None
         log.info("connected to Asterisk's manager %s", self.version)
         self._on_up()

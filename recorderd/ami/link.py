@@ -155,6 +155,20 @@ class AsteriskLink:
         """Ends a channel. Raises AmiError, also when it is gone already."""
         await self._client.send_action(actions.hangup(uniqueid, cause))
 
+    async def renew_unless_answering(self, seconds: float) -> None:
+        """A session that something holds is given up for a new one, without waiting for the next ping's end."""
+        try:
+            await self._client.send_action({"Action": "Ping"}, deadline=seconds)
+        except AmiError:
+            self._client.drop(f"Asterisk did not answer within {seconds:g} s, held up by a disk")
+
+    async def packets(self, uniqueid: str) -> tuple[int, int] | None:
+        """How many RTP packets a channel has received and sent; None for one without RTP. Raises AmiError."""
+        reply = await self._client.send_action(actions.packets_read(uniqueid))
+        counts = dict(part.split("=", 1) for part in reply.headers.get("Value", "").split(";") if "=" in part)
+        received, sent = counts.get("rxcount", ""), counts.get("txcount", "")
+        return (int(received), int(sent)) if received.isdecimal() and sent.isdecimal() else None
+
     async def redirect(self, uniqueid: str, context: str, exten: str, priority: int = 1) -> None:
         """Sends a channel elsewhere in the dialplan; its peer is hung up. Raises AmiError."""
         await self._client.send_action(actions.redirect(uniqueid, context, exten, priority))
@@ -205,7 +219,7 @@ class AsteriskLink:
         if self._syncing is not None:
             self._syncing.cancel()
         self._held = []
-        self._put(events.ConnectionLost(at=self.now(), reason=reason))
+        self._put(events.ConnectionLost(at=self.now() - self._client.silent_for, reason=reason))
 
     def _start_sync(self) -> None:
         if self._syncing is not None:

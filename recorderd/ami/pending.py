@@ -83,7 +83,7 @@ class Pending:
             return late is not None
         if headers.get("Response") == "Error":
             self._take(key)
-            self._fail(waiting, ActionRefused(headers.get("Message") or f"Asterisk refused {waiting.name}"))
+            self._fail(waiting, ActionRefused(_reason(waiting.name, headers.get("Message", ""))))
         elif waiting.each is not None and headers.get("EventList", "").lower() == "start":
             waiting.headers = headers
         else:
@@ -150,3 +150,10 @@ class Pending:
     def _fail(waiting: _Waiting, error: Exception) -> None:
         if not waiting.future.done():
             waiting.future.set_exception(error)
+
+
+def _reason(action: str, message: str) -> str:
+    """Asterisk's own word on a refused action, and the cure where it is always the same."""
+    if message == "Permission denied":
+        return f"{message}: the manager user needs `write = system,call` for {action}"
+    return message or f"Asterisk refused {action}"

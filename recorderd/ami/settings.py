@@ -26,7 +26,7 @@ class AmiSettings:
     boot_timeout: float = 5.0
     action_deadline: float = 2.0
     list_deadline: float = 10.0
-    ping_interval: float = 5.0
+    ping_interval: float = 1.0
     ping_deadline: float = 2.0
     reconnect_within: float = 1.0
     refused_first: float = 2.0

@@ -23,7 +23,13 @@ MIXMONITOR_ID = "RECORDERD_ID"
 
 RECORDING_FILE = "CDR(recordingfile)"
 
-STATUS: wire.Headers = {"Action": "Status", "Variables": f"{LANE},{MIXMONITOR_ID},{RECORDING_FILE}"}
+ANSWERED = "CDR(answer,u)"
+"""Seconds since the epoch, to the microsecond; Asterisk splits the list of variables outside of brackets only."""
+
+STATUS: wire.Headers = {
+    "Action": "Status",
+    "Variables": f"{LANE},{MIXMONITOR_ID},{RECORDING_FILE},{ANSWERED}",
+}
 BRIDGES: wire.Headers = {"Action": "BridgeList"}
 
 
@@ -59,6 +65,7 @@ def channel(message: bytes, at: float, technologies: Mapping[str, str]) -> event
         bridge_technology=technologies.get(bridge_uniqueid, ""),
         state=get("ChannelStateDesc", ""),
         created=at - _seconds(get("Seconds", "")),
+        answered=_instant(variables.get(ANSWERED, "")),
         lane_id=known(variables.get(LANE, "")),
         mixmonitor_id=known(variables.get(MIXMONITOR_ID, "")),
         recording_file=printable(known(variables.get(RECORDING_FILE, ""))),
@@ -69,6 +76,11 @@ def bridge(message: bytes) -> tuple[str, str]:
     """One BridgeListItem: the bridge's id and its technology."""
     headers = wire.parse(message)
     return headers.get("BridgeUniqueid", ""), known(headers.get("BridgeTechnology", ""))
+
+
+def _instant(value: str) -> float:
+    """`1795418840.279684`; 0.0 for a call that nobody has answered, or no CDR."""
+    return float(value) if re.fullmatch(r"[0-9]{1,12}\.[0-9]{1,9}", value) else 0.0
 
 
 def _seconds(value: str) -> int:

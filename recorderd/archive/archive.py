@@ -112,6 +112,7 @@ class Archive:
             size=0,
             audio={},
             error=f"{command.path} could not be mixed in {TRIES} tries: {reason}",
+            again=True,
         )
 
     async def _ask(self, command: commands.Mix) -> events.Mixed:

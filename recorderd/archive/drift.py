@@ -26,6 +26,8 @@ JITTER_SECONDS = 0.030
 # Up to this share of a window lacking is taken for lost packets, and spread over it; more, for one silence.
 LOSS_SHARE = 0.10
 _LOSS_SECONDS = 0.080
+# Sound that came too early is laid late rather than dropped, up to this: it is heard all the same.
+_SURPLUS_SECONDS = 0.060
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,17 @@ class _Turn:
     offset: float
 
 
-def parts(anchors: Iterable[Knot], end: Knot, rate: int, *, closed: bool) -> list[Part]:
+def parts(
+    anchors: Iterable[Knot],
+    end: Knot,
+    rate: int,
+    *,
+    closed: bool,
+    alone: Sequence[tuple[float, float]] = (),
+) -> list[Part]:
     """The whole file, in order, but for sound that is too much for its time.
+
+    `alone` are the bridged seconds in which nobody else was in the bridge: what is lacking is lacking there first.
 
     `end`: all that the file holds, against all the time its lane was bridged. A file that was not `closed`
     lacks its last sound, so nothing is taken to lack before.
@@ -65,7 +76,7 @@ def parts(anchors: Iterable[Knot], end: Knot, rate: int, *, closed: bool) -> lis
     found = []
     for turn, following in pairwise(turns):
         whole = closed or following is not turns[-1]
-        found += _window(turn, following, rate) if whole else [_start_of(turn, following)]
+        found += _window(turn, following, rate, alone) if whole else [_start_of(turn, following)]
     return [part for part in found if part.last > part.first]
 
 
@@ -96,7 +107,8 @@ def _turns(anchors: Sequence[Knot], end: Knot, rate: int) -> list[_Turn]:
     before = 0
     for knot in (*anchors, end):
         offset = _offset(knot, rate)
-        if abs(offset - turns[-1].offset) > JITTER_SECONDS:
+        change = offset - turns[-1].offset
+        if change > JITTER_SECONDS or change < -_SURPLUS_SECONDS:
             if before > turns[-1].frames:
                 turns.append(_Turn(before, turns[-1].offset))
             turns.append(_Turn(knot.frames, offset))
@@ -106,11 +118,17 @@ def _turns(anchors: Sequence[Knot], end: Knot, rate: int) -> list[_Turn]:
     return turns
 
 
-def _window(turn: _Turn, following: _Turn, rate: int) -> list[Part]:
+def _window(
+    turn: _Turn, following: _Turn, rate: int, alone: Sequence[tuple[float, float]] = ()
+) -> list[Part]:
     """The samples between two turns, with the time that is lacking between them in one or more gaps."""
     lacking = following.offset - turn.offset
     if lacking <= 0:
         return [_start_of(turn, following, drop=round(-lacking * rate))]
+    since, until = turn.frames / rate + turn.offset, following.frames / rate + following.offset
+    silent = [(max(a, since), min(b, until)) for a, b in alone if a < until and b > since]
+    if lacking > JITTER_SECONDS and lacking <= sum(b - a for a, b in silent) + _LOSS_SECONDS:
+        return _lacking_alone(turn, following, rate, silent)
     frames = following.frames - turn.frames
     spread = lacking <= LOSS_SHARE * (frames / rate + lacking)
     gaps = math.ceil(lacking / _LOSS_SECONDS) if spread else 1
@@ -119,6 +137,23 @@ def _window(turn: _Turn, following: _Turn, rate: int) -> list[Part]:
         Part(first, last, turn.offset + lacking * i / gaps, turn.offset, following.offset)
         for i, (first, last) in enumerate(pairwise(edges))
     ]
+
+
+def _lacking_alone(
+    turn: _Turn, following: _Turn, rate: int, silent: Sequence[tuple[float, float]]
+) -> list[Part]:
+    """The samples between two turns where all that is lacking is lacking in `silent`, by their lengths.
+
+    What was said once somebody was there again lies right; what was said alone is laid at the silence's beginning.
+    """
+    lacking, total = following.offset - turn.offset, sum(b - a for a, b in silent)
+    first, offset, found = turn.frames, turn.offset, []
+    for begin, end in silent:
+        after = offset + lacking * (end - begin) / total
+        last = min(max(first, round((end - after) * rate)), following.frames)
+        found.append(Part(first, last, offset, turn.offset, following.offset))
+        first, offset = last, after
+    return [*found, Part(first, following.frames, following.offset, turn.offset, following.offset)]
 
 
 def _start_of(turn: _Turn, following: _Turn, *, drop: int = 0) -> Part:

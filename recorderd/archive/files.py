@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recorderd.errors import AudioError
+from recorderd.errors import PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def replacing(path: Path, *, group: int | None = None) -> Iterator[int]:
     They are on the disk before the name is: fsync, rename, fsync of the folder. Until then they are in
     `path` + `.part`, of which there is one writer at a time and whose leftovers are written over.
     The file belongs to `group`, else to the group of the file that it replaces, else to its folder's.
-    Raises AudioError.
+    Raises PlaceError.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -47,18 +47,18 @@ def replacing(path: Path, *, group: int | None = None) -> Iterator[int]:
             os.close(fd)
         sync_folder(path.parent)
     except OSError as error:
-        raise AudioError(f"{path} cannot be written: {error.strerror}") from error
+        raise PlaceError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def make_folder(folder: Path) -> None:
     """`folder` exists, and every folder made on the way has its parent's group, setgid and group-writable.
 
-    A folder that was there already is left as it is: it may be another's. Raises AudioError.
+    A folder that was there already is left as it is: it may be another's. Raises PlaceError.
     """
     try:
         _make_folder(folder)
     except OSError as error:
-        raise AudioError(f"The folder {folder} cannot be made: {error.strerror}") from error
+        raise PlaceError(f"The folder {folder} cannot be made: {error.strerror}") from error
 
 
 def sync_folder(folder: Path) -> None:

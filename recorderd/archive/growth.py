@@ -47,9 +47,14 @@ GONE = Sight(inode=0, size=0)
 
 def stall_seconds(path: str) -> float:
     """How long a growing file may keep its size. Raises AudioError for a format of unknown rate."""
+    return STEP_BYTES / bytes_per_second(path) + STALL_MARGIN_SECONDS
+
+
+def bytes_per_second(path: str) -> int:
+    """What sound takes on the disk. Raises AudioError for a format of unknown rate."""
     suffix = PurePath(path).suffix
     try:
-        return STEP_BYTES / BYTES_PER_SECOND[suffix] + STALL_MARGIN_SECONDS
+        return BYTES_PER_SECOND[suffix]
     except KeyError:
         raise AudioError(f"{path} cannot be watched: no format {suffix or 'without a suffix'}") from None
 
@@ -58,11 +63,13 @@ class Growth:
     """One file under watch since `now`. Every method returns what is to be told because of it.
 
     A kind of fault is told once, and may be told again only after the file has grown or come back.
-    `seen` becomes True with the first look that shows the file, and stays so.
+    `seen` becomes True with the first look that shows the file, and stays so. `headed`: its format begins with a
+    header.
     """
 
-    def __init__(self, *, stall: float, growing: bool, now: float) -> None:
+    def __init__(self, *, stall: float, growing: bool, now: float, headed: bool = False) -> None:
         self.seen = False
+        self._headed = headed
         self._stall = stall
         self._since = now
         self._growing_since = now if growing else None
@@ -71,6 +78,11 @@ class Growth:
         self._last = GONE
         self._inode = 0
         self._told: set[str] = set()
+
+    @property
+    def size(self) -> int:
+        """What the file had at the last look."""
+        return self._last.size
 
     def grow(self, growing: bool, now: float) -> None:
         """The channel entered a bridge, or left it: only in between does the stall clock run.
@@ -86,7 +98,8 @@ class Growth:
         self._looked = True
         last, self._last = self._last, sight
         if not self.seen:
-            if sight != GONE:
+            # Asterisk writes a header at once: an empty file is one that a full disk did not take.
+            if sight != GONE and (sight.size or not self._headed):
                 self.seen, self._inode = True, sight.inode
                 self._recover(now)
             return []

@@ -27,11 +27,16 @@ def dump_mix(command: commands.Mix) -> bytes:
                     "lane_id": lane.lane_id,
                     "path": lane.path,
                     "outside": lane.outside,
+                    "left": lane.left,
                     "stretches": _pairs(lane.stretches),
                     "keep": _pairs(lane.keep),
+                    "forbidden": None if lane.forbidden is None else _pairs(lane.forbidden),
+                    "alone": _pairs(lane.alone),
                 }
                 for lane in command.lanes
             ],
+            "stereo": command.stereo,
+            "patient": command.patient,
         }
     )
 
@@ -49,11 +54,16 @@ def load_mix(line: bytes) -> commands.Mix:
                     lane_id=str(lane["lane_id"]),
                     path=str(lane["path"]),
                     outside=bool(lane["outside"]),
+                    left=bool(lane["left"]),
                     stretches=_stretches(lane["stretches"]),
                     keep=_stretches(lane["keep"]),
+                    forbidden=None if lane["forbidden"] is None else _stretches(lane["forbidden"]),
+                    alone=_stretches(lane["alone"]),
                 )
                 for lane in job["lanes"]
             ),
+            stereo=str(job["stereo"]),
+            patient=bool(job["patient"]),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise AudioError(f"A mixing job cannot be read: {error!r}") from error
@@ -69,6 +79,10 @@ def dump_mixed(event: events.Mixed) -> bytes:
             "size": event.size,
             "audio": dict(event.audio),
             "error": event.error,
+            "again": event.again,
+            "silent": event.silent,
+            "stereo": event.stereo,
+            "whole": list(event.whole),
         }
     )
 
@@ -84,6 +98,10 @@ def load_mixed(line: bytes) -> events.Mixed:
             size=int(answer["size"]),
             audio={str(lane): int(found) for lane, found in answer["audio"].items()},
             error=str(answer["error"]),
+            again=bool(answer["again"]),
+            silent=tuple(str(lane) for lane in answer["silent"]),
+            stereo=str(answer["stereo"]),
+            whole=tuple(str(lane) for lane in answer["whole"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise AudioError(f"The mixing worker's answer cannot be read: {error!r}") from error

@@ -52,7 +52,7 @@ class Piece:
 class Found:
     """What there is of one lane: `frames` in its file at `rate`, of them `pieces` to be heard, in order.
 
-    `problem` says why there is none, for a log.
+    `problem` says why there is none, for a log. `closed`: Asterisk ended the file properly.
     """
 
     lane_id: str
@@ -60,6 +60,7 @@ class Found:
     frames: int
     pieces: tuple[Piece, ...]
     problem: str = ""
+    closed: bool = False
 
     @property
     def duration_ms(self) -> int:
@@ -89,11 +90,30 @@ def find(
     """
     stretches = ordered(lane.stretches)
     length = sum(stretch.end - stretch.start for stretch in stretches)
-    runs = _guarded(_kept_runs(stretches, ordered(lane.keep)), length)
+    runs = _kept_runs(stretches, ordered(lane.keep))
+    if lane.forbidden is None:
+        runs = _guarded(runs, length)
+    else:
+        runs = _apart(runs, _kept_runs(stretches, ordered(lane.forbidden)))
+    alone = [(run.begin, run.end) for run in _kept_runs(stretches, ordered(lane.alone))]
     knots = (drift.Knot(_bridged(stretches, anchor.at), anchor.frames) for anchor in anchors)
-    parts = drift.parts(knots, drift.Knot(length, frames), rate, closed=closed)
+    parts = drift.parts(knots, drift.Knot(length, frames), rate, closed=closed, alone=alone)
     pieces = [piece for part in parts for run in runs if (piece := _piece(part, run, rate)) is not None]
-    return Found(lane_id=lane.lane_id, rate=rate, frames=frames, pieces=tuple(pieces))
+    return Found(lane_id=lane.lane_id, rate=rate, frames=frames, pieces=tuple(pieces), closed=closed)
+
+
+def _apart(runs: Iterable[_Run], forbidden: Sequence[_Run]) -> list[_Run]:
+    """`runs` told where sound that is forbidden ends before them and begins after them."""
+    return [
+        _Run(
+            run.begin,
+            run.end,
+            run.start,
+            max((each.end for each in forbidden if each.end <= run.begin + SAME_SECONDS), default=-math.inf),
+            min((each.begin for each in forbidden if each.begin >= run.end - SAME_SECONDS), default=math.inf),
+        )
+        for run in runs
+    ]
 
 
 def nothing(lane: commands.MixLane, rate: int, problem: str) -> Found:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recorderd.archive import anchors, files, lanes, mix, wav
-from recorderd.errors import AudioError
+from recorderd.errors import AudioError, PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,16 +24,25 @@ SETTLE_SECONDS = 1.0
 SETTLE_STEP_SECONDS = 0.02
 # A file not closed this long after its last stretch belongs to an Asterisk that was killed.
 _ABANDONED_SECONDS = 5.0
+# Of 32767: comfort noise and a muted microphone lie below, the softest speech does not (-54 dBFS).
+_SILENCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """The file that was made, and what was found of each lane, in the order of the command."""
+    """The file that was made, and what was found of each lane, in the order of the command.
+
+    `stereo` is the two-channel file made beside, empty for none; `trouble` says why a wanted one is not there.
+    `silent` are the lanes with pieces of which nothing is audible.
+    """
 
     frames: int
     rate: int
     size: int
     found: tuple[lanes.Found, ...]
+    stereo: str = ""
+    trouble: str = ""
+    silent: tuple[str, ...] = ()
 
     @property
     def duration_ms(self) -> int:
@@ -42,6 +51,7 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
+    lane: commands.MixLane
     sound: wav.Sound | None
     found: lanes.Found
 
@@ -51,9 +61,12 @@ def run(command: commands.Mix, *, now: Callable[[], float], sleep: Callable[[flo
 
     No timeline makes no file, and a size of 0. A lane that gives no sound is silent in the mix, and its
     `found` says why; only when no lane at all can be read, or the file cannot be written, AudioError is
-    raised. The lanes themselves are never touched.
+    raised: a stereo file that cannot be written is no reason to have no mix. The lanes themselves are never
+    touched.
     """
     _settle(command.lanes, now, sleep)
+    if command.patient:
+        _wait_for_disks(command.lanes)
     with ExitStack() as stack:
         opened = [_open(lane, stack) for lane in command.lanes]
         found = tuple(each.found for each in opened)
@@ -61,31 +74,65 @@ def run(command: commands.Mix, *, now: Callable[[], float], sleep: Callable[[flo
             raise AudioError(f"No lane of {command.path} can be read: {found[0].problem}")
         rate = mix.mix_rate(found)
         frames = mix.mix_frames(command.timeline, rate)
-        placements = [
-            placement
-            for each in opened
-            if each.sound is not None
-            for placement in mix.place(each.found, each.sound, command.timeline, rate)
-        ]
-        size = _write(Path(command.path), rate, mix.blocks(placements, frames, rate)) if frames else 0
-    return Mixture(frames=frames, rate=rate, size=size, found=found)
+        placed = _place(opened, command, rate)
+        both = [placement for side in placed for placement in side]
+        size = _write(Path(command.path), rate, mix.blocks(both, frames, rate)) if frames else 0
+        stereo, trouble = command.stereo if frames else "", ""
+        if stereo:
+            try:
+                _write(Path(stereo), rate, mix.stereo(*placed, frames, rate), channels=2)
+            except AudioError as error:
+                stereo, trouble = "", str(error)
+        silent = tuple(each.lane.lane_id for each in opened if each.found.pieces and not _audible(each))
+    return Mixture(
+        frames=frames, rate=rate, size=size, found=found, stereo=stereo, trouble=trouble, silent=silent
+    )
 
 
-def _write(path: Path, rate: int, blocks: Iterable[mix.Samples]) -> int:
+def _audible(opened: _Opened) -> bool:
+    """Whether any of what may be heard is louder than the silence that telephones send."""
+    assert opened.sound is not None
+    for piece in opened.found.pieces:
+        for first in range(piece.first, piece.first + piece.frames, mix.BLOCK_FRAMES):
+            samples = opened.sound.read(first, min(mix.BLOCK_FRAMES, piece.first + piece.frames - first))
+            if len(samples) and max(int(samples.max()), -int(samples.min())) > _SILENCE:
+                return True
+    return False
+
+
+def _place(
+    opened: Sequence[_Opened], command: commands.Mix, rate: int
+) -> tuple[list[mix.Placement], list[mix.Placement]]:
+    """Where the pieces of all lanes lie: those of the left side, and those of the right."""
+    sides: tuple[list[mix.Placement], list[mix.Placement]] = ([], [])
+    for each in opened:
+        if each.sound is not None:
+            sides[not each.lane.left].extend(mix.place(each.found, each.sound, command.timeline, rate))
+    return sides
+
+
+def _write(path: Path, rate: int, blocks: Iterable[mix.Samples], channels: int = 1) -> int:
     files.make_folder(path.parent)
-    with wav.writing(path, rate) as writer:
+    with wav.writing(path, rate, channels=channels) as writer:
         for block in blocks:
             writer.write(block)
-    return wav.HEADER_BYTES + writer.frames * wav.FRAME_BYTES
+    return wav.HEADER_BYTES + writer.frames * wav.FRAME_BYTES * channels
 
 
 def _open(lane: commands.MixLane, stack: ExitStack) -> _Opened:
     try:
         sound = stack.enter_context(wav.reading(Path(lane.path)))
     except AudioError as error:
-        return _Opened(None, lanes.nothing(lane, mix.DEFAULT_RATE, str(error)))
+        return _Opened(lane, None, lanes.nothing(lane, mix.DEFAULT_RATE, str(error)))
     found = lanes.find(lane, sound.frames, sound.rate, anchors=anchors.of(sound), closed=sound.closed)
-    return _Opened(sound, found)
+    return _Opened(lane, sound, found)
+
+
+def _wait_for_disks(these: Sequence[commands.MixLane]) -> None:
+    """PlaceError while a lane's whole folder is not there: that is a disk, not a file that somebody deleted."""
+    for lane in these:
+        if lane.stretches and not Path(lane.path).parent.is_dir():
+            raise PlaceError(f"the folder of {lane.path} is not there")
 
 
 def _settle(

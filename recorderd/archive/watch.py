@@ -29,6 +29,7 @@ JUDGE_SECONDS = 0.050
 # A judgement this late means that it was us who stood still (a stopped process, a suspended machine), and the
 # lookers with us: they get one turn first.
 _LATE_SECONDS = 0.5
+_HEADED = frozenset((".wav", ".wav16", ".wav49"))
 
 log = logging.getLogger("recorderd.archive.watch")
 
@@ -85,7 +86,8 @@ class Watcher:
         stall = stall_seconds(command.path)
         self._drop(command.lane_id)
         target = looker.Target(lane_id=command.lane_id, path=command.path, since=now)
-        growth = Growth(stall=stall, growing=command.growing, now=now)
+        headed = PurePath(command.path).suffix.lower() in _HEADED
+        growth = Growth(stall=stall, growing=command.growing, now=now, headed=headed)
         self._watched[command.lane_id] = _Watched(target, growth)
         self._some.set()
         self._looker_of(target).add(target)
@@ -93,6 +95,11 @@ class Watcher:
     def unwatch(self, command: commands.Unwatch) -> None:
         """Nothing more is told of this lane; an unknown one is ignored."""
         self._drop(command.lane_id)
+
+    def size(self, lane_id: str) -> int:
+        """What a lane's file had at the last look, in bytes; 0 if nobody looked."""
+        watched = self._watched.get(lane_id)
+        return watched.growth.size if watched else 0
 
     async def close(self) -> None:
         """Nothing more is told of any lane."""

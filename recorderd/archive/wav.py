@@ -1,4 +1,4 @@
-"""WAV as Asterisk leaves it: 16-bit mono PCM, growing, closed, or cut short by a kill.
+"""WAV as Asterisk leaves it: 16-bit PCM, growing, closed, or cut short by a kill; mono, our own also stereo.
 
 Owns the RIFF header. Must not know lanes, mixes or recordings.
 
@@ -41,30 +41,35 @@ _LENGTH_LIMIT = 0xFFFFFFFF
 
 
 class Sound:
-    """An open WAV: `rate` in samples per second, `frames` in it when it was opened.
+    """An open WAV: `rate` in frames per second, `frames` in it when it was opened, `channels` samples each.
 
     `closed` says that the header tells the true length, so that its writer finished with it.
     Reads go through `pread`, not a memory map: a file cut short while it is mapped kills the process, and
     mapped pages count as its memory.
     """
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, fd: int, channels: int = 1) -> None:
         self.path = path
-        self.rate, self._offset, told = _walk(path, fd)
+        self.channels = channels
+        self.rate, self._offset, told = _walk(path, fd, channels)
+        self._frame_bytes = FRAME_BYTES * channels
         data = max(0, os.fstat(fd).st_size - self._offset)
-        self.frames = data // FRAME_BYTES
+        self.frames = data // self._frame_bytes
         self.closed = told == data
         self.group = os.fstat(fd).st_gid
         self._fd = fd
 
     def frames_in(self, size: int) -> int:
         """How many samples there were when the file was `size` bytes long."""
-        return max(0, size - self._offset) // FRAME_BYTES
+        return max(0, size - self._offset) // self._frame_bytes
 
     def read(self, first: int, count: int) -> Samples:
-        """`count` samples from `first` on, fewer where the file ends. Raises AudioError."""
-        wanted = max(0, min(count, self.frames - first)) * FRAME_BYTES
-        at = self._offset + first * FRAME_BYTES
+        """`count` frames from `first` on, fewer where the file ends. Raises AudioError.
+
+        One-dimensional in mono, else a row for each frame and a column for each channel.
+        """
+        wanted = max(0, min(count, self.frames - first)) * self._frame_bytes
+        at = self._offset + first * self._frame_bytes
         parts = []
         try:
             while wanted > 0 and (part := os.pread(self._fd, wanted, at)):
@@ -74,15 +79,17 @@ class Sound:
         except OSError as error:
             raise AudioError(f"{self.path} cannot be read: {error.strerror}") from error
         data = b"".join(parts)
-        return np.frombuffer(data[: len(data) & ~1], dtype=_LITTLE_INT16)
+        samples = np.frombuffer(data[: len(data) - len(data) % self._frame_bytes], dtype=_LITTLE_INT16)
+        return samples if self.channels == 1 else samples.reshape(-1, self.channels)
 
 
 @dataclass(slots=True)
 class Writer:
-    """Takes samples of the WAV being written; `frames` counts them."""
+    """Takes frames of the WAV being written, in the shape that `Sound.read` gives; `frames` counts them."""
 
     fd: int
     rate: int
+    channels: int = 1
     frames: int = 0
 
     def write(self, samples: Samples) -> None:
@@ -91,8 +98,8 @@ class Writer:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Sound]:
-    """`path` opened as a Sound. Raises AudioError if it is missing or is not a 16-bit mono WAV."""
+def reading(path: Path, channels: int = 1) -> Iterator[Sound]:
+    """`path` opened as a Sound. Raises AudioError if it is missing or no 16-bit WAV of so many channels."""
     try:
         # Non-blocking so that a FIFO of that name cannot hold us.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -100,19 +107,19 @@ def reading(path: Path) -> Iterator[Sound]:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise AudioError(f"{path} cannot be opened: {reason}") from error
     try:
-        yield Sound(path, fd)
+        yield Sound(path, fd, channels)
     finally:
         os.close(fd)
 
 
 @contextmanager
-def writing(path: Path, rate: int, *, group: int | None = None) -> Iterator[Writer]:
+def writing(path: Path, rate: int, *, group: int | None = None, channels: int = 1) -> Iterator[Writer]:
     """A Writer whose samples become the WAV `path` when the block ends well; see `files.replacing`."""
     with files.replacing(path, group=group) as fd:
-        files.write_all(fd, header(rate, 0))
-        writer = Writer(fd, rate)
+        files.write_all(fd, header(rate, 0, channels))
+        writer = Writer(fd, rate, channels)
         yield writer
-        os.pwrite(fd, header(rate, writer.frames), 0)
+        os.pwrite(fd, header(rate, writer.frames, channels), 0)
 
 
 def repair(source: Path, target: Path) -> int:
@@ -127,18 +134,19 @@ def repair(source: Path, target: Path) -> int:
     return writer.frames
 
 
-def header(rate: int, frames: int) -> bytes:
-    """The 44 bytes before `frames` samples; a length beyond what RIFF can say is told as its greatest."""
-    data = min(frames * FRAME_BYTES, _LENGTH_LIMIT - 36)
+def header(rate: int, frames: int, channels: int = 1) -> bytes:
+    """The 44 bytes before so many frames; a length beyond what RIFF can say is told as its greatest."""
+    each = FRAME_BYTES * channels
+    data = min(frames * each, _LENGTH_LIMIT - 36)
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         b"RIFF", data + 36, b"WAVE",
-        b"fmt ", 16, _PCM, 1, rate, rate * FRAME_BYTES, FRAME_BYTES, 8 * FRAME_BYTES,
+        b"fmt ", 16, _PCM, channels, rate, rate * each, each, 8 * FRAME_BYTES,
         b"data", data,
     )  # fmt: skip
 
 
-def _walk(path: Path, fd: int) -> tuple[int, int, int]:
+def _walk(path: Path, fd: int, channels: int) -> tuple[int, int, int]:
     """The rate, where the samples start, and the header's word on their bytes."""
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -146,12 +154,12 @@ def _walk(path: Path, fd: int) -> tuple[int, int, int]:
         riff = os.pread(fd, 12, 0)
         if riff[:4] != b"RIFF" or riff[8:] != b"WAVE":
             raise AudioError(f"{path} is not a WAV file" if riff else f"{path} is empty")
-        return _find_data(path, fd)
+        return _find_data(path, fd, channels)
     except OSError as error:
         raise AudioError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _find_data(path: Path, fd: int) -> tuple[int, int, int]:
+def _find_data(path: Path, fd: int, channels: int) -> tuple[int, int, int]:
     rate, at = 0, 12
     for _ in range(_MOST_CHUNKS):
         head = os.pread(fd, 8, at)
@@ -160,7 +168,7 @@ def _find_data(path: Path, fd: int) -> tuple[int, int, int]:
         kind, length = struct.unpack("<4sI", head)
         at += 8
         if kind == b"fmt ":
-            rate = _rate_of(path, os.pread(fd, 16, at))
+            rate = _rate_of(path, os.pread(fd, 16, at), channels)
         elif kind == b"data":
             if not rate:
                 break
@@ -169,12 +177,13 @@ def _find_data(path: Path, fd: int) -> tuple[int, int, int]:
     raise AudioError(f"{path} is a WAV file without a readable header")
 
 
-def _rate_of(path: Path, fmt: bytes) -> int:
+def _rate_of(path: Path, fmt: bytes, wanted: int) -> int:
     if len(fmt) < 16:
         raise AudioError(f"{path} is a WAV file without a readable header")
     tag, channels, rate, _, _, bits = struct.unpack("<HHIIHH", fmt)
-    if (tag, channels, bits) != (_PCM, 1, 8 * FRAME_BYTES) or rate not in _RATES:
+    if (tag, channels, bits) != (_PCM, wanted, 8 * FRAME_BYTES) or rate not in _RATES:
+        kind = "mono" if wanted == 1 else "stereo"
         raise AudioError(
-            f"{path} is not 16-bit mono PCM (format {tag}, {channels} channels, {bits} bits, {rate} Hz)"
+            f"{path} is not 16-bit {kind} PCM (format {tag}, {channels} channels, {bits} bits, {rate} Hz)"
         )
     return int(rate)

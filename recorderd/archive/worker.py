@@ -13,11 +13,12 @@ import queue
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recorderd.archive import files, jobs, mixdown
 from recorderd.core import events
-from recorderd.errors import AudioError
+from recorderd.errors import AudioError, PlaceError
 
 if TYPE_CHECKING:
     from recorderd.core import commands
@@ -32,6 +33,8 @@ def do(command: commands.Mix) -> events.Mixed:
     """The answer to one job; an `error` in it when the job cannot be done, whatever the cause."""
     try:
         mixture = mixdown.run(command, now=time.time, sleep=time.sleep)
+    except PlaceError as error:
+        return replace(_failed(command, str(error)), again=True)
     except AudioError as error:
         return _failed(command, str(error))
     except Exception as error:
@@ -40,12 +43,17 @@ def do(command: commands.Mix) -> events.Mixed:
     for lane in mixture.found:
         if lane.problem:
             log.warning("lane %s of %s is silent: %s", lane.lane_id, command.recording_id, lane.problem)
+    if mixture.trouble:
+        log.warning("%s has no stereo file: %s", command.recording_id, mixture.trouble)
     return events.Mixed(
         at=time.time(),
         recording_id=command.recording_id,
         duration_ms=mixture.duration_ms,
         size=mixture.size,
         audio={lane.lane_id: lane.duration_ms for lane in mixture.found},
+        stereo=mixture.stereo,
+        silent=mixture.silent,
+        whole=tuple(lane.lane_id for lane in mixture.found if lane.closed),
     )
 
 

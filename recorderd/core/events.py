@@ -238,7 +238,8 @@ class Mixed(Event):
 
     `audio` maps a lane's id to the milliseconds of sound found in its file. `stereo` is the two-channel file
     that was made beside, empty for none. `whole` are the lanes whose file Asterisk ended
-    properly: what they lack inside is time of which no packet came, not sound that was lost.
+    properly: what they lack inside is time of which no packet came, not sound that was lost. `again`: with this
+    `error` another try may end well. `silent` are the lanes that hold sound, none of it audible.
     """
 
     recording_id: str
@@ -249,6 +250,7 @@ class Mixed(Event):
     stereo: str = ""
     whole: tuple[str, ...] = ()
     again: bool = False
+    silent: tuple[str, ...] = ()
 
 
 # --- people and policy -------------------------------------------------------------------------

@@ -82,6 +82,22 @@ def _spoken(lane: Lane, audio_ms: int, whole: bool) -> list[Span]:
     return filled(lane.stretches, audio_ms)
 
 
+def unheard(interval: Interval, lanes: Sequence[Lane], silent: Collection[str]) -> list[str]:
+    """The parties of an interval all of whose lanes in it are silent."""
+    span = (interval.started_at, interval.ended_at or interval.started_at)
+    found = []
+    for party in interval.parties:
+        mine = [
+            lane.id
+            for lane in lanes
+            if lane.uniqueid == party.uniqueid
+            and any(overlap(span, (a, b if b is not None else span[1])) for a, b in lane.stretches)
+        ]
+        if mine and all(lane in silent for lane in mine):
+            found.append(party.number or party.channel)
+    return found
+
+
 def judge(total_ms: int, missing: int) -> Outcome:
     """The outcome of an interval that was to be recorded."""
     if missing <= max(TOLERANCE_MS, total_ms * _TOLERANCE):

@@ -6,7 +6,7 @@ know why a stretch was to be recorded (the decision comes as data) or how a lane
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -27,6 +27,8 @@ _MIX_AGAIN = 2.0
 _MIX_AGAIN_EACH = 0.02
 # So long a recording waits for the disk of one of its lanes.
 _PATIENCE = 3600.0
+# Who says nothing for so long has perhaps no voice.
+_WHILE_MS = 5000
 
 
 class Ledger:
@@ -106,7 +108,7 @@ class Ledger:
         """An interval has its outcome; a fault is told at once."""
         self._out.do(commands.Save(row=replace(interval, outcome=outcome)))
         if outcome in _FAULTS:
-            who = " and ".join(p.number or p.channel for p in interval.parties)
+            who = _names(interval)
             lost = f", {interval.missing_ms} ms are missing" if interval.missing_ms else ""
             at = interval.ended_at or interval.started_at
             self._out.alarm(at, outcome, f"The talk of {who} is {outcome}{lost}", interval=interval.id)
@@ -212,7 +214,8 @@ class Ledger:
                 self._recorder.release(lane, recording.id, 0)
             return
         state = RecordingState.CLOSED if event.duration_ms else self._without_sound(recording)
-        self._judge_all(recording, lanes, state, event.audio, event.whole)
+        doubtful = {lane.id for lane in lanes if self._recorder.doubtful(lane)}
+        self._judge_all(recording, lanes, state, event.audio, set(event.whole) - doubtful, silent=event.silent)
         # The recording's end before its lanes' files: killed in between, it must not be mixed from nothing.
         self._finish(recording, state, event.duration_ms, event.size, event.stereo)
         for lane in lanes:
@@ -239,6 +242,7 @@ class Ledger:
         audio: Mapping[str, int] = MappingProxyType({}),
         whole: Collection[str] = (),
         note: str = "",
+        silent: Collection[str] = (),
     ) -> None:
         rows = [lane.row() for lane in lanes]
         for held in recording.intervals:
@@ -247,7 +251,19 @@ class Ledger:
             outcome = intervals.judge(intervals.length_ms(held), missing)
             discarded = state is RecordingState.DISCARDED
             interval = replace(held, recording_id=None, offset_ms=None) if discarded else held
-            self._judged(replace(interval, missing_ms=missing, note=note or interval.note), outcome)
+            mute = intervals.unheard(held, rows, silent)
+            if mute and not held.masked:
+                self._one_sided(held, mute)
+            words = f"no sound of {' and '.join(mute)}" if mute else ""
+            note_ = "; ".join(filter(None, (note or interval.note, words)))
+            self._judged(replace(interval, missing_ms=missing, note=note_), outcome)
+
+    def _one_sided(self, interval: Interval, mute: Sequence[str]) -> None:
+        """Of two who talked for a while one is not to be heard: a dead microphone, or a fault of ours."""
+        if len(interval.parties) == 2 and intervals.length_ms(interval) >= _WHILE_MS:
+            at, what = interval.ended_at or interval.started_at, " and ".join(mute)
+            sentence = f"Nothing of {what} is to be heard in a recorded talk of {_names(interval)}"
+            self._out.alarm(at, "one-sided", sentence, interval=interval.id)
 
     def _finish(
         self,
@@ -280,3 +296,7 @@ class Ledger:
             recording.state = RecordingState.CLOSING
             self._closing[recording.id] = None
             self.save(recording)
+
+
+def _names(interval: Interval) -> str:
+    return " and ".join(p.number or p.channel for p in interval.parties)

@@ -8,6 +8,9 @@ from __future__ import annotations
 FROZEN = "frozen"
 # For so many seconds after a file failed there, new ones go elsewhere.
 _SHUNNED = 30.0
+# So many times of trouble are remembered, and so long one may have gone on before it was noticed.
+_SPELLS = 50
+_UNNOTICED = 2.0
 # What befalls a file because of its disk: it will befall the next one too.
 _DISK_FAULTS = frozenset(("missing", "stalled", "deleted", "truncated"))
 
@@ -19,6 +22,7 @@ class Places:
         self._places = places
         self._shunned: dict[str, float] = {}
         self._faults: dict[str, str] = {}
+        self._spells: list[tuple[str, float, float]] = []
 
     def choose(self, first: int, at: float) -> str | None:
         """The first from this one on of which nothing bad is known, else one that at least is not frozen.
@@ -49,13 +53,22 @@ class Places:
         if kind in _DISK_FAULTS:
             self._shunned[self.of(path)] = at + _SHUNNED
 
-    def fault(self, place: str, kind: str) -> bool:
+    def fault(self, place: str, kind: str, at: float) -> bool:
         """The whole place fails; whether that is one of ours."""
-        if place in self._places:
-            self._faults[place] = kind
-        return place in self._places
+        if place not in self._places:
+            return False
+        if place not in self._faults:
+            self._spells = [*self._spells[-_SPELLS:], (place, at, float("inf"))]
+        self._faults[place] = kind
+        return True
 
-    def well(self, place: str) -> None:
+    def troubled(self, path: str, since: float, until: float) -> bool:
+        """Whether its place failed in that time: then a file that was properly closed may lack its end."""
+        mine = self.of(path)
+        return any(p == mine and a - _UNNOTICED < until and b > since for p, a, b in self._spells)
+
+    def well(self, place: str, at: float) -> None:
         """It takes what is written to it."""
+        self._spells = [(p, a, min(b, at) if p == place else b) for p, a, b in self._spells]
         self._faults.pop(place, None)
         self._shunned.pop(place, None)

@@ -310,7 +310,7 @@ class Recorder:
 
     def place_fault(self, event: events.PlaceFault) -> set[str]:
         """A disk fails: what runs there goes on elsewhere, if there is a better place."""
-        if not self._places.fault(event.place, event.kind):
+        if not self._places.fault(event.place, event.kind, event.at):
             return set()
         why = f"The disk of {event.place} is {event.kind}"
         self.out.alarm(event.at, "place-failed", why, place=event.place, fault=event.kind)
@@ -333,7 +333,7 @@ class Recorder:
 
     def place_well(self, event: events.PlaceWell) -> set[str]:
         """What had to wait for the disk is stopped now; return the channels that may want a recorder again."""
-        self._places.well(event.place)
+        self._places.well(event.place, event.at)
         for lane_id, (uniqueid, mixmonitor_id, path) in list(self._held.items()):
             if self._places.of(path) != event.place:
                 continue
@@ -350,6 +350,12 @@ class Recorder:
     def final(self, lane: LiveLane, at: float) -> bool:
         """Its file will not change any more: the hang-up races the closing by some milliseconds."""
         return lane.state in OVER and at >= (lane.ended_at or 0.0) + self._settle
+
+    def doubtful(self, lane: LiveLane) -> bool:
+        """Sound may be lost from its file although Asterisk closed it: it was given up, or its disk failed."""
+        since = lane.stretches[0][0] if lane.stretches else lane.ended_at
+        troubled = self._places.troubled(lane.path, since or 0.0, lane.ended_at or float("inf"))
+        return lane.state is LaneState.LOST or troubled
 
     def release(self, lane: LiveLane, recording_id: str, duration_ms: int) -> None:
         """Its audio is in this recording's mix: when no other needs it, its file goes."""

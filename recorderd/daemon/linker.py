@@ -7,6 +7,7 @@ of its call, so it is looked at a moment later, and again until the ledger's row
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import logging
 from collections.abc import Callable
@@ -31,7 +32,7 @@ _PATIENCE = 10.0
 
 
 class Linker:
-    """`hear` each CDR; `run` matches them. `table` is Asterisk's own, where there is one to read."""
+    """`hear` each CDR; `run` matches them, and tells `matched`. `table` is Asterisk's own, if there is one."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Linker:
         table: AsteriskCdrTable | None = None,
         *,
         writable: bool = False,
+        matched: Callable[[Cdr], None] = lambda _cdr: None,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -51,10 +53,12 @@ class Linker:
         self._clock = clock
         self._table = table
         self._writable = writable
+        self._matched = matched
         self._due: list[tuple[float, int, Cdr]] = []
         self._more = asyncio.Event()
         self._count = 0
         self._deaf: list[list[float]] = [[0.0, float("inf")]]
+        self._missed = asyncio.Event()
 
     # --- what the daemon tells -----------------------------------------------------------------
 
@@ -75,6 +79,7 @@ class Linker:
         if self._deaf[-1][1] == float("inf"):
             self._deaf[-1][1] = since
         del self._deaf[1:-50]
+        self._missed.set()
 
     @property
     def waiting(self) -> int:
@@ -119,6 +124,7 @@ class Linker:
             recordings = await self._store.recordings(id=found[0].recording_id)
             if recordings:
                 await self._complete(cdr, recordings[0].name)
+        self._matched(cdr)
 
     async def _complete(self, cdr: Cdr, name: str) -> None:
         """Put the name into Asterisk's own row, which it left empty. Our tables know it either way."""
@@ -140,7 +146,7 @@ class Linker:
     # --- catching up ---------------------------------------------------------------------------
 
     async def follow_table(self) -> None:
-        """Read Asterisk's own table at the start and now and then: it has what nobody told us of."""
+        """Read Asterisk's own table when we were deaf, and now and then: it has what nobody told us of."""
         if self._table is None:
             return
         since = self._clock() - 7 * 86_400
@@ -154,4 +160,7 @@ class Linker:
                 since = self._clock() - _LOOK_BACK
             except StoreError as error:
                 log.warning("%s", error)
-            await asyncio.sleep(_TABLE_EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._missed.wait(), _TABLE_EVERY)
+                await asyncio.sleep(_AGAIN)
+            self._missed.clear()

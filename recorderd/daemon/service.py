@@ -12,6 +12,7 @@ import logging
 import signal
 import time
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -19,22 +20,29 @@ from recorderd import __version__
 from recorderd.agi.server import FastAgiServer
 from recorderd.agi.server import Settings as AgiSettings
 from recorderd.ami import AmiSettings, AsteriskLink
+from recorderd.archive import endings
 from recorderd.archive.archive import Archive
+from recorderd.archive.places import Places
 from recorderd.archive.watch import Watcher
 from recorderd.config import Config, load
 from recorderd.control.server import ControlServer
 from recorderd.core import commands, events
 from recorderd.core.engine import Engine, Settings
+from recorderd.core.places import FROZEN
 from recorderd.core.policy import Policy
+from recorderd.core.rows import Row
 from recorderd.daemon import notify
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
 from recorderd.daemon.desk import Desk
+from recorderd.daemon.ends import Ends
 from recorderd.daemon.ids import new_id
+from recorderd.daemon.indexer import Indexer
 from recorderd.daemon.linker import Linker
 from recorderd.daemon.metrics import Metrics
 from recorderd.daemon.policies import Policies, state_folder
 from recorderd.daemon.spool import Spool
+from recorderd.daemon.stalls import Packets, Stalls
 from recorderd.daemon.switchboard import Switchboard
 from recorderd.errors import AmiError, ConfigError, StoreError
 from recorderd.store import open_store
@@ -45,6 +53,8 @@ log = logging.getLogger("recorderd")
 
 TICK = 0.1
 _AGI_SILENT = 2.0
+_DISK_SECONDS = 0.5
+_HELD_SECONDS = 0.3
 _OPEN_ROWS_SECONDS = 5.0
 _LAST_ROWS_SECONDS = 3.0
 
@@ -68,6 +78,7 @@ class Service:
             lanes=tuple(str(folder) for folder in lanes),
             names=config.names(),
             offer_feature=config.feature.offer,
+            stereo=str(config.spool.lanes) if config.archive.enabled else "",
         )
         self.board = Switchboard(Engine(settings, self.policies.policy, new_id), loop)
         self.link = AsteriskLink(
@@ -78,14 +89,19 @@ class Service:
                 secret=config.asterisk.secret,
                 feature=config.feature.name,
             ),
-            self._heard,
+            Ends(self._unfinished, self._heard).put,
             tz=config.zone,
             on_trouble=self._asterisk_trouble,
         )
-        self.watcher = Watcher(self.board.put, now=self.link.now)
+        self.watcher = Watcher(lambda event: self.stalls.heard(event), now=self.link.now)
+        self.stalls = Stalls(
+            self.board.put, self._channel_of, self._packets, self.watcher.size, self.link.now
+        )
+        self.places = Places(self._place_says, (*lanes, config.spool.monitor), self.link.now)
         self.archive = Archive(self.board.put, self.link.now)
         self.spool = Spool((config.spool.monitor, *lanes), config.zone, self.alarms.say)
         table = self._cdr_table()
+        self.indexer = Indexer(self.store, self.journal, config.names, time.time)
         self.linker = Linker(
             self.store,
             self.journal,
@@ -94,6 +110,7 @@ class Service:
             time.time,
             table,
             writable=config.cdr.writable,
+            matched=self.indexer.matched,
         )
         self.brain = Brain(lambda: self.policies.policy, config.names, self.board)
         self.agi = FastAgiServer(
@@ -104,7 +121,7 @@ class Service:
         )
         self.metrics = Metrics(self._figures)
         self.control = ControlServer(Desk(self, self.reload), config.control.socket, config.control.group)
-        self.board.on_row = self.linker.hear
+        self.board.on_row = self._row_saved
         self.board.connect(
             {
                 commands.MixMonitor: self.link.execute,
@@ -113,8 +130,8 @@ class Service:
                 commands.MixMonitorMute: self.link.execute,
                 commands.Setvar: self.link.execute,
                 commands.OfferFeature: self.link.execute,
-                commands.Watch: self.watcher.watch,
-                commands.Unwatch: self.watcher.unwatch,
+                commands.Watch: self._watch,
+                commands.Unwatch: self._unwatch,
                 commands.RemoveFile: lambda c: self.spool.remove(c.path),
                 commands.Mix: self.archive.mix,
                 commands.Save: self.journal.write,
@@ -124,6 +141,8 @@ class Service:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._beat = time.monotonic()
+        self._held: list[events.Event] | None = None
+        self._lost_at = 0.0
 
     def _cdr_table(self) -> AsteriskCdrTable | None:
         cdr = self.config.cdr
@@ -158,8 +177,10 @@ class Service:
             self.policies.follow(),
             self.linker.run(),
             self.linker.follow_table(),
+            self.indexer.run(),
             self.alarms.run(),
             self.spool.run(),
+            self.places.run(),
             notify.watchdog(self._alive),
         ):
             self._task(work)
@@ -234,10 +255,71 @@ class Service:
     def _answering(self) -> bool:
         return not self.config.agi.enabled or self.agi.silent_seconds < _AGI_SILENT
 
+    # --- between the rooms ---------------------------------------------------------------------
+
+    def _watch(self, command: commands.Watch) -> None:
+        self.watcher.watch(command)
+        self.stalls.watch(command)
+
+    def _unwatch(self, command: commands.Unwatch) -> None:
+        self.stalls.unwatch(command)
+        self.watcher.unwatch(command)
+
+    def _place_says(self, event: events.Event) -> None:
+        self.board.put(event)
+        mine = str(self.config.spool.monitor)
+        if isinstance(event, events.PlaceFault) and event.kind == FROZEN and self.link.connected:
+            self._task(self.link.renew_unless_answering(_HELD_SECONDS))
+        if isinstance(event, events.PlaceWell):
+            log.info("%s takes what is written to it again", event.place)
+        elif isinstance(event, events.PlaceFault) and event.place == mine:
+            self.alarms.say("place-failed", f"The disk of {event.place} is {event.kind}: recordings wait")
+
+    def _channel_of(self, lane_id: str) -> str | None:
+        lane = self.board.engine.recorder.lanes.get(lane_id)
+        return lane.uniqueid if lane else None
+
+    async def _packets(self, uniqueid: str) -> Packets | None:
+        counted = await self.link.packets(uniqueid)
+        return Packets(*counted) if counted else None
+
     # --- what the rooms say --------------------------------------------------------------------
 
     def _heard(self, event: events.Event) -> None:
-        """From Asterisk: into the engine, and to those who must know when the link comes and goes."""
+        """From Asterisk. After a time without it, first ask the disk when what is gone had ended."""
+        if self._held is not None:
+            self._held.append(event)
+        elif isinstance(event, events.Resync) and (gone := self._ended_unheard(event)):
+            self._held = []
+            self._task(self._ask_disk(event, gone))
+        else:
+            self._take_in(event)
+
+    def _ended_unheard(self, event: events.Resync) -> dict[str, str]:
+        """The channels that are gone and had a lane, and its file."""
+        engine = self.board.engine
+        listed = {live.uniqueid for live in event.channels}
+        lanes = {u: engine.recorder.on(u) for u in engine.calls.channels if u not in listed}
+        return {uniqueid: lane.path for uniqueid, lane in lanes.items() if lane is not None}
+
+    async def _ask_disk(self, event: events.Resync, gone: dict[str, str]) -> None:
+        """A disk that does not answer holds nobody up for long."""
+        ended: dict[str, float] = {}
+        with contextlib.suppress(TimeoutError):
+            asked = asyncio.to_thread(endings.ends, gone, self._lost_at)
+            ended = await asyncio.wait_for(asked, _DISK_SECONDS)
+        known = {u: min(at, event.at) for u, at in ended.items()}
+        held, self._held = self._held or [], None
+        for one in (replace(event, ended=known), *held):
+            self._take_in(one)
+
+    def _row_saved(self, row: Row) -> None:
+        """The ledger grew: those who read it look again."""
+        self.linker.hear(row)
+        self.indexer.hear(row)
+
+    def _take_in(self, event: events.Event) -> None:
+        """Into the engine, and to those who must know when the link comes and goes."""
         self.board.put(event)
         if isinstance(event, events.Resync):
             self.linker.hearing(event.at)
@@ -245,6 +327,13 @@ class Service:
             log.info("Asterisk %s: %d channels", self.link.version, len(event.channels))
         elif isinstance(event, events.ConnectionLost):
             self.linker.deaf(event.at)
+            self._lost_at = self.link.now()
+
+    def _unfinished(self) -> Mapping[str, str]:
+        """The file of the recorder on each channel that we believe to be alive."""
+        engine = self.board.engine
+        lanes = ((u, engine.recorder.on(u)) for u in engine.calls.channels)
+        return {uniqueid: lane.path for uniqueid, lane in lanes if lane}
 
     def _agi_says(self, sentence: str) -> None:
         """Called in the AGI thread, which must not log: a log handler may be a stuck disk."""

@@ -117,7 +117,7 @@ async def test_a_missing_permission_refuses_the_lane_and_says_so(
     one = await linked()
     one.link.execute(START)
     await until(lambda: one.of(events.LaneRefused))
-    assert reason(one, events.LaneRefused) == "Permission denied"
+    assert reason(one, events.LaneRefused).startswith("Permission denied: the manager user needs")
     assert await one.link.missing_rights() == ("MixMonitor",)
 
 

@@ -175,12 +175,12 @@ def test_a_place_is_chosen_by_what_is_known_of_it() -> None:
     places.file_failed("/a/x.wav", "stalled", 0.0)
     assert places.choose(0, 1.0) == "/b"
     assert places.choose(0, 31.0) == "/a"
-    places.fault("/b", "full")
-    places.fault("/a", "frozen")
+    places.fault("/b", "full", 40.0)
+    places.fault("/a", "frozen", 40.0)
     assert places.choose(0, 31.0) == "/b"
-    places.fault("/b", "frozen")
+    places.fault("/b", "frozen", 41.0)
     assert places.choose(0, 31.0) is None
-    places.well("/a")
+    places.well("/a", 42.0)
     assert places.choose(0, 31.0) == "/a"
     assert places.frozen("/b/x.wav")
     assert not places.frozen("/a/x.wav")

@@ -132,6 +132,7 @@ async def test_a_call_begun_while_nobody_watched_is_recorded_from_the_start_of_t
     house: Scene,
 ) -> None:
     house.daemon.kill()
+    earlier = time.time() - 1
     async with house.phones() as phones:
         call, other = await phones.connect(await phones("101"), await phones("102"))
         silent, listener = await phones.connect(await phones("103"), await phones("105"))
@@ -150,7 +151,7 @@ async def test_a_call_begun_while_nobody_watched_is_recorded_from_the_start_of_t
     coverage = await house.daemon.coverage()
     assert (coverage.unaccounted, coverage.orphans, coverage.lost, coverage.pending) == ((), (), (), ())
     # The second that nobody recorded is not hidden.
-    [fault] = coverage.faults
+    [fault] = [each for each in coverage.faults if each.started_at > earlier]
     assert fault.outcome is Outcome.PARTIAL
     assert 700 < fault.missing_ms < 4000
 

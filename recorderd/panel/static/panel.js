@@ -49,9 +49,13 @@
   const length = (s) => (s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`);
 
   /* The server's clock and ours differ; what counts is the time since the server drew the page. */
+  const drawn = new WeakMap();
   setInterval(() => {
-    for (const clock of document.querySelectorAll("time[data-since]")) {
-      clock.textContent = length(Math.max(0, Math.floor(Date.now() / 1000 - Number(clock.dataset.since))));
+    for (const clock of document.querySelectorAll("time[data-age]")) {
+      const age = Number(clock.dataset.age);
+      let known = drawn.get(clock);
+      if (known?.age !== age) drawn.set(clock, (known = { age, at: performance.now() }));
+      clock.textContent = length(age + Math.floor((performance.now() - known.at) / 1000));
     }
   }, 1000);
 

@@ -1,0 +1,255 @@
+"""How quick the panel's questions are, with a million calls or ten: and the peer's question on the same
+calls.
+
+    python -m bench.panel_queries                              1 M in SQLite, 1 M in PostgreSQL
+    python -m bench.panel_queries --backend postgresql --calls 10000000
+    python -m bench.panel_queries --keep FOLDER                fill once, ask again
+
+Owns the questions and how their times are told; `bench.synthetic_calls` has the calls. Times are
+those of the service behind the list page, rows decoded, on this machine: ratios travel, milliseconds do
+not. The peer's question is FreePBX UCP's (cdr/ucp/Cdr.class.php) in its own words, on a table with its own
+indexes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+
+from bench.synthetic_calls import DETAILED, EXTENSIONS, NOW, WEIGHTS, YEAR, fill_postgresql, fill_sqlite
+from recorderd.panel.app import build
+from recorderd.panel.audit import write_place
+from recorderd.panel.calls import CallList
+from recorderd.panel.ports import Right, Role, Viewer
+from recorderd.store import open_store
+from recorderd.store.abc import Store
+from tests.panel.conftest import configured
+from tests.postgres import Cluster
+
+# --- questions ---------------------------------------------------------------------------------------
+
+
+def viewer(extension: str = "") -> Viewer:
+    """The user of an extension; without one, somebody who sees everything."""
+    return Viewer(
+        login=extension or "boss",
+        name="",
+        role=Role.USER if extension else Role.ADMINISTRATOR,
+        extension=extension,
+        scope=frozenset((extension,)) if extension else None,
+        rights=frozenset(Right),
+    )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one question took, in milliseconds, sorted."""
+
+    name: str
+    goal: tuple[float, float] | None
+    times: Sequence[float]
+
+    def at(self, share: float) -> float:
+        return self.times[min(len(self.times) - 1, int(len(self.times) * share))]
+
+    def __str__(self) -> str:
+        goal = f"{self.goal[0]:.0f} / {self.goal[1]:.0f}" if self.goal else "-"
+        met = (
+            ""
+            if self.goal is None
+            else ("yes" if self.at(0.5) <= self.goal[0] and self.at(0.99) <= self.goal[1] else "NO")
+        )
+        return (
+            f"| {self.name} | {self.at(0.5):.2f} | {self.at(0.99):.2f} | {len(self.times)} | {goal} | {met} |"
+        )
+
+
+async def timed(
+    name: str,
+    ask: Callable[[], Awaitable[object]],
+    times: int,
+    goal: tuple[float, float] | None = (5.0, 25.0),
+) -> Asked:
+    """Ask it so often, after a few that do not count."""
+    for _ in range(min(5, times)):
+        await ask()
+    taken = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        await ask()
+        taken.append((time.perf_counter() - begun) * 1000)
+    return Asked(name, goal, sorted(taken))
+
+
+async def questions(calls: CallList, store: Store, total: int, times: int) -> AsyncIterator[Asked]:
+    """Everything that the panel asks, at any depth, of busy and of quiet extensions."""
+    chance = random.Random(2)
+    rare = (100.0, 100.0)
+
+    def somebody() -> Viewer:
+        return viewer(chance.choices(EXTENSIONS, WEIGHTS)[0])
+
+    def deep() -> str:
+        return "o" + write_place((NOW - chance.random() * YEAR, "9"))
+
+    def page(
+        line: str = "",
+        *,
+        who: Callable[[], Viewer] = somebody,
+        cursor: Callable[[], str | None] = lambda: None,
+    ) -> Callable[[], Awaitable[object]]:
+        wanted = calls.parse(line)
+        return lambda: calls.page(who(), wanted, cursor=cursor())
+
+    everything: Callable[[], Viewer] = viewer
+    day = datetime.fromtimestamp(NOW - 100 * 86_400, UTC).date().isoformat()
+    yield await timed("an extension's page", page(), times)
+    yield await timed("… at a random depth", page(cursor=deep), times)
+    yield await timed("… of an extension without calls", page(who=lambda: viewer("999")), times)
+    yield await timed("everybody's page", page(who=everything), times)
+    yield await timed("… at a random depth", page(who=everything, cursor=deep), times)
+    yield await timed("`107`", page("107"), times, rare)
+    yield await timed("`107 >60s`", page("107 >60s"), times, rare)
+    yield await timed("`107` of everybody", page("107", who=everything), times, rare)
+    yield await timed("`107 >60s` of everybody", page("107 >60s", who=everything), times, rare)
+    yield await timed("`>60s`", page(">60s", cursor=deep), times)
+    yield await timed("`missed`", page("missed", cursor=deep), times)
+    yield await timed("`recorded in`", page("recorded in", cursor=deep), times)
+    yield await timed(f"`{day}`", page(day), times)
+    yield await timed("`>10m` (0.8 %)", page(">10m"), times, rare)
+    yield await timed("`>10m` of everybody", page(">10m", who=everything, cursor=deep), times, rare)
+    yield await timed("a name", page("anna", cursor=deep), times, rare)
+    yield await timed("a word that is nowhere", page("zzz"), times, rare)
+    yield await timed("… of everybody", page("zzz", who=everything, cursor=deep), max(20, times // 10), rare)
+    ids = [f"r{n}" for n in range(max(0, total - DETAILED), total)]
+
+    async def play() -> None:
+        id = chance.choice(ids)
+        await store.recordings(id=id)
+        await store.intervals(recording_id=id)
+
+    yield await timed("whose recording is this (before a play)", play, times)
+
+
+PEER_WHERE = (
+    "(dstchannel LIKE '%/{e}-%' OR channel LIKE '%/{e}-%' OR src = '{e}' OR dst = '{e}' OR cnum = '{e}')"
+)
+
+
+async def peer_questions(url: str, times: int) -> AsyncIterator[Asked]:
+    """UCP's own: a page is its list and two exact counts."""
+    connection = await asyncpg.connect(url, command_timeout=120)
+    chance = random.Random(3)
+
+    def ask(sql: str) -> Callable[[], Awaitable[object]]:
+        return lambda: connection.fetch(sql.format(e=chance.choices(EXTENSIONS, WEIGHTS)[0]))
+
+    where = f"FROM ucp_cdr WHERE {PEER_WHERE}"
+    few = max(4, times // 50)
+    yield await timed("UCP: page 1", ask(f"SELECT * {where} ORDER BY calldate DESC LIMIT 50"), few, None)
+    yield await timed(
+        "UCP: page 100", ask(f"SELECT * {where} ORDER BY calldate DESC LIMIT 50 OFFSET 5000"), few, None
+    )
+    yield await timed("UCP: the count", ask(f"SELECT count(*) {where}"), few, None)
+    text = f"SELECT * {where} AND (clid LIKE '%anna%' OR src LIKE '%anna%' OR dst LIKE '%anna%') "
+    yield await timed("UCP: with a text", ask(f"{text} ORDER BY calldate DESC LIMIT 50"), few, None)
+    yield await timed("UCP: by duration", ask(f"SELECT * {where} ORDER BY duration DESC LIMIT 50"), few, None)
+    await connection.close()
+
+
+# --- the whole ---------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def database(backend: str, folder: Path) -> AsyncIterator[tuple[str, bool]]:
+    """The address of a database in this folder, and whether it was there already."""
+    if backend == "sqlite":
+        path = folder / "calls.db"
+        yield f"sqlite:///{path}", path.exists()
+        return
+    there = (folder / "pg").exists()
+    cluster = Cluster.__new__(Cluster) if there else Cluster(folder / "pg")
+    if there:
+        _reopen(cluster, folder / "pg")
+    else:
+        conf = folder / "pg" / "data" / "postgresql.conf"
+        conf.write_text(conf.read_text() + "shared_buffers = 1GB\nmax_wal_size = 8GB\nwork_mem = 16MB\n")
+    cluster.start()
+    try:
+        if not there:
+            cluster.create("calls")
+        yield cluster.url("calls"), there
+    finally:
+        cluster.stop()
+
+
+def _reopen(cluster: Cluster, folder: Path) -> None:
+    import pwd
+
+    cluster.folder = folder
+    cluster._data = folder / "data"
+    cluster._version = None
+    cluster._account = pwd.getpwnam("postgres")
+
+
+async def run(backend: str, calls: int, times: int, folder: Path) -> None:
+    async with database(backend, folder) as (url, there):
+        store = open_store(url, lambda: NOW)
+        await store.migrate()
+        if not there:
+            begun = time.perf_counter()
+            if backend == "sqlite":
+                fill_sqlite(folder / "calls.db", calls)
+            else:
+                await fill_postgresql(url, calls)
+            print(f"{calls:,} calls were filled in within {time.perf_counter() - begun:.0f} s", flush=True)
+        config = configured(Path(tempfile.mkdtemp(dir=folder)))
+        found = build(config, store, lambda: NOW).panel.calls
+        assert isinstance(found, CallList)
+        print(f"\n### {backend}, {calls:,} calls\n")
+        print("| question | p50 ms | p99 ms | n | goal | met |\n|---|---|---|---|---|---|")
+        async for asked in questions(found, store, calls, times):
+            print(asked, flush=True)
+        if backend == "postgresql":
+            async for asked in peer_questions(url, times):
+                print(asked, flush=True)
+        await store.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--backend", choices=("sqlite", "postgresql"), action="append")
+    parser.add_argument("--calls", type=int, default=1_000_000)
+    parser.add_argument("--times", type=int, default=1000, help="how often each question is asked")
+    parser.add_argument(
+        "--keep", type=Path, help="keep the databases in this folder, and take them from there"
+    )
+    args = parser.parse_args()
+    for backend in args.backend or ("sqlite", "postgresql"):
+        base = args.keep or Path(tempfile.mkdtemp(prefix="rdbench-"))
+        folder = base / f"{backend}-{args.calls}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (base, folder):
+            place.chmod(0o755)
+        try:
+            asyncio.run(run(backend, args.calls, args.times, folder))
+        finally:
+            if args.keep is None:
+                shutil.rmtree(base, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

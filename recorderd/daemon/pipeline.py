@@ -1,0 +1,220 @@
+"""One recording's way through the archive, step by step, each of which a crash may interrupt.
+
+Owns the order: encode beside the source, remember it, point the CDR rows at it, only then remove the source.
+Must not know when a recording is taken, nor what is done about a fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from recorderd.archive import disposal, encode, peaks, sources
+from recorderd.archive.formats import FORMATS
+from recorderd.config import sections
+from recorderd.core import keeping, retention, sides
+from recorderd.core.keeping import Kept, KeepState, Subject
+from recorderd.core.rows import Lane, Recording, RecordingState
+from recorderd.daemon.keeper import Keeper, new_row
+from recorderd.errors import AudioError
+from recorderd.store.abc import Store
+from recorderd.store.asterisk_cdr import AsteriskCdrTable
+
+# A CDR begins before its recording does, and a call may ring and queue for long.
+_CDR_BEFORE_SECONDS = 86_400.0
+# After one, two, … failures of one recording.
+WAITS = (10.0, 60.0, 600.0, 3600.0)
+
+
+class Overtaken(Exception):
+    """Somebody else (a deletion) has the recording now; what was made of it meanwhile is gone again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the steps are done with. `table` is Asterisk's own, where its rows may be written."""
+
+    store: Store
+    keeper: Keeper
+    monitor: Path
+    settings: sections.Archive
+    clock: Callable[[], float]
+    table: AsteriskCdrTable | None
+    stopping: threading.Event
+
+
+class Pipeline:
+    """`run` brings one recording as far as it goes. Raises AudioError, MachineFault, StoreError, Overtaken."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._keeping = tools.store.keeping
+        self._steps = {
+            None: self._take,
+            KeepState.WAITING: self._take,
+            KeepState.TAKEN: self._take,
+            KeepState.ENCODED: self._link,
+            KeepState.LINKED: self._clean,
+        }
+
+    async def run(self, recording: Recording, kept: Kept | None) -> Kept:
+        """The recording's row when all is done."""
+        row = kept or new_row(recording)
+        state = kept.state if kept else None
+        while state in self._steps:
+            row = await self._steps[state](recording, row, state)
+            state = row.state
+        return row
+
+    async def failed(self, recording: Recording, error: str, *, counts: bool) -> None:
+        """Have it tried again later; `counts`: it is this recording's own fault."""
+        row = (await self._keeping.kept([recording.id])).get(recording.id)
+        if row is None or row.state not in keeping.UNFINISHED:
+            return
+        attempts = row.attempts if counts else max(0, row.attempts - 1)
+        wait = WAITS[min(max(attempts, 1), len(WAITS)) - 1]
+        state = KeepState.WAITING if row.state is KeepState.TAKEN else row.state
+        later = self._tools.clock() + (wait if counts else 0.0)
+        await self._keeping.advance(
+            replace(row, state=state, error=error, attempts=attempts, not_before=later), row.state
+        )
+
+    # --- the steps -------------------------------------------------------------------------------
+
+    async def _take(self, recording: Recording, row: Kept, state: KeepState | None) -> Kept:
+        """Encode it. A worker that dies of it comes back later and later."""
+        wait = WAITS[min(row.attempts, len(WAITS) - 1)]
+        taken = replace(
+            row,
+            state=KeepState.TAKEN,
+            attempts=row.attempts + 1,
+            not_before=self._tools.clock() + wait,
+        )
+        await self._advance(taken, state)
+        if recording.state is not RecordingState.CLOSED:
+            # Its mix failed, and its lanes are kept as they are.
+            lanes = await self._tools.store.lanes(recording.id)
+            size = await asyncio.to_thread(_size_of, lanes)
+            return await self._advance(self._done(taken, name="", mix="", size=size), KeepState.TAKEN)
+        subject = (await self._tools.keeper.subjects([recording.id]))[recording.id]
+        made, name = await asyncio.to_thread(self._encode, subject)
+        done = self._done(
+            taken,
+            name=name,
+            mix=recording.name,
+            format=made.form,
+            channels=made.sound.channels,
+            rate=made.sound.rate,
+            size=made.sound.size,
+            duration_ms=made.sound.duration_ms,
+            sha256=made.sound.sha256,
+            levels=made.sound.levels,
+            findings=made.findings,
+        )
+        try:
+            return await self._advance(done, KeepState.TAKEN)
+        except Overtaken:
+            await self._undo(recording)
+            raise
+
+    def _done(self, row: Kept, **found: object) -> Kept:
+        return replace(
+            row,
+            state=KeepState.ENCODED,
+            archived_at=self._tools.clock(),
+            attempts=0,
+            not_before=0.0,
+            error="",
+            **found,  # type: ignore[arg-type]
+        )
+
+    def _encode(self, subject: Subject) -> tuple[_Made, str]:
+        recording, talk = subject.recording, list(subject.intervals)
+        settings, monitor = self._tools.settings, self._tools.monitor
+        form_name = retention.keep_of(settings.rules, settings.default, subject).format
+        names = sides.labels(talk)
+        labels = {2: names, 1: (", ".join(filter(None, names)),)}
+        common = {"kbits": settings.bitrate, "ffmpeg": settings.ffmpeg, "stopping": self._tools.stopping}
+        try:
+            source = sources.choose(recording, talk, monitor, form_name)
+        except AudioError:
+            adopted = self._adopt(recording, FORMATS[form_name].name, common)
+            if adopted is None:
+                raise
+            return adopted
+        target = disposal.target_of(recording, monitor, source.form.suffix)
+        sound = encode.run(
+            encode.Job(
+                source=source.path,
+                channels=source.channels,
+                target=target,
+                form=source.form,
+                labels=labels[source.channels],
+                **common,  # type: ignore[arg-type]
+            )
+        )
+        return _Made(source.form.name, sound, (*source.findings, *sound.findings)), target.name
+
+    def _adopt(
+        self, recording: Recording, form_name: str, common: dict[str, object]
+    ) -> tuple[_Made, str] | None:
+        """The kept file that is there though nothing says so: the database was restored from before it."""
+        for form in (FORMATS[form_name], *FORMATS.values()):
+            target = disposal.target_of(recording, self._tools.monitor, form.suffix)
+            if not disposal.there([target, peaks.path_of(target)])[1:]:
+                continue
+            job = encode.Job(
+                source=target, channels=form.channels, target=target, form=form,
+                labels=("",) * form.channels, **common,  # type: ignore[arg-type]
+            )  # fmt: skip
+            with contextlib.suppress(encode.NotThat):
+                sound = encode.adopt(job, recording.duration_ms)
+                return _Made(form.name, sound, sound.findings), target.name
+        return None
+
+    async def _link(self, recording: Recording, row: Kept, state: KeepState | None) -> Kept:
+        """Our row names the new file from the step before on; now Asterisk's rows do, where we may write."""
+        table = self._tools.table
+        if table is not None and row.name and row.name != recording.name:
+            since = recording.started_at - _CDR_BEFORE_SECONDS
+            await table.rename(recording.name, row.name, since)
+        return await self._advance(replace(row, state=KeepState.LINKED), state)
+
+    async def _clean(self, recording: Recording, row: Kept, state: KeepState | None) -> Kept:
+        """The source goes last of all."""
+        named = {"keep": True, "remove": False, "auto": self._tools.table is None}
+        keep_mix = named[self._tools.settings.named]
+        if row.name:
+            paths = disposal.sources(recording, row, self._tools.monitor, keep_mix=keep_mix)
+            await asyncio.to_thread(disposal.remove, paths)
+        mix = recording.name if keep_mix and row.name and row.name != recording.name else ""
+        return await self._advance(replace(row, state=KeepState.KEPT, mix=mix), state)
+
+    # --- taking a step ---------------------------------------------------------------------------
+
+    async def _advance(self, row: Kept, expected: KeepState | None) -> Kept:
+        assert row.state in keeping.STEPS[expected], (expected, row.state)
+        if not await self._keeping.advance(row, expected):
+            raise Overtaken(row.recording_id)
+        return row
+
+    async def _undo(self, recording: Recording) -> None:
+        """Somebody deletes it: what was just made must not outlive that."""
+        row = (await self._keeping.kept([recording.id])).get(recording.id)
+        if row is not None and row.state is KeepState.DELETED:
+            await self._tools.keeper.remove_again(row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    form: str
+    sound: encode.Encoded
+    findings: tuple[str, ...]
+
+
+def _size_of(lanes: list[Lane]) -> int:
+    return sum(path.stat().st_size for path in disposal.there(Path(lane.path) for lane in lanes))

@@ -1,0 +1,150 @@
+"""Has a file that does not grow failed, or has nobody spoken? Asterisk is asked before a recorder is given up.
+
+Owns that question. Must not know what a fault leads to. While no packet flows on a channel in either direction
+(a hold without music, two telephones that suppress silence) Asterisk writes nothing, and nothing is lost. So a
+stall that the watcher sees is a fault only once more sound than one buffer holds has come in as packets and is
+not in the file. Counted from when the channel came into its bridge, so that a steady call is told of at once;
+where there was silence in between, from the first look on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from recorderd.archive.growth import STEP_BYTES, bytes_per_second
+from recorderd.core import commands, events
+from recorderd.errors import ActionRefused, AmiError
+
+# What telephones pack into one packet, in packets a second: 10, 20, 30, 40 and 60 ms.
+_RATES = (100.0, 50.0, 1000 / 30, 25.0, 1000 / 60)
+_WINDOW = 0.25
+_SILENT = 0.5
+# Comfort noise comes in a few packets a second and makes no sound in the file.
+_FEWEST = 12.0
+_MARGIN = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """How many RTP packets a channel has got from its telephone, and sent to it."""
+
+    received: int
+    sent: int
+
+    def since(self, other: Packets) -> int:
+        """In the direction in which more flowed: either makes the file grow."""
+        return max(self.received - other.received, self.sent - other.sent)
+
+
+@dataclass(slots=True)
+class _Lane:
+    uniqueid: str
+    path: str
+    bridged: bool = False
+    base: Packets | None = None
+    base_size: int = 0
+    asking: asyncio.Task[None] | None = None
+
+
+class Stalls:
+    """Stands between the watcher and the engine.
+
+    `count` asks Asterisk (AmiError: it cannot; None: such a channel has no packets); `size` is what the file had
+    when it was last looked at.
+    """
+
+    def __init__(
+        self,
+        put: Callable[[events.Event], None],
+        channel_of: Callable[[str], str | None],
+        count: Callable[[str], Awaitable[Packets | None]],
+        size: Callable[[str], int],
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._put, self._channel_of, self._count, self._size = put, channel_of, count, size
+        self._now, self._sleep = now, sleep
+        self._lanes: dict[str, _Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- orders to the watcher pass here -------------------------------------------------------
+
+    def watch(self, command: commands.Watch) -> None:
+        """A channel that comes into a bridge is counted from there."""
+        uniqueid = self._channel_of(command.lane_id)
+        if uniqueid is None:
+            return
+        lane = self._lanes.setdefault(command.lane_id, _Lane(uniqueid, command.path))
+        if command.growing and not lane.bridged:
+            lane.base, lane.base_size = None, self._size(command.lane_id)
+            self._task(self._begin(lane))
+        lane.bridged = command.growing
+
+    def unwatch(self, command: commands.Unwatch) -> None:
+        """Nothing more is asked about this lane."""
+        lane = self._lanes.pop(command.lane_id, None)
+        if lane is not None and lane.asking is not None:
+            lane.asking.cancel()
+
+    # --- facts from the watcher pass here ------------------------------------------------------
+
+    def heard(self, event: events.Event) -> None:
+        """Hand it on; a stall only once it is one."""
+        lane = self._lanes.get(event.lane_id) if isinstance(event, events.FileFault) else None
+        if lane is None or not isinstance(event, events.FileFault) or event.kind != "stalled":
+            self._put(event)
+        elif lane.asking is None or lane.asking.done():
+            lane.asking = self._task(self._ask(event.lane_id, lane))
+
+    async def _begin(self, lane: _Lane) -> None:
+        try:
+            lane.base = await self._count(lane.uniqueid)
+        except AmiError:
+            lane.base = None
+
+    async def _ask(self, lane_id: str, lane: _Lane) -> None:
+        if await self._is_lost(lane_id, lane):
+            self._put(events.FileFault(at=self._now(), lane_id=lane_id, kind="stalled"))
+
+    async def _is_lost(self, lane_id: str, lane: _Lane) -> bool:
+        """Waits until it is certain: the file has grown or its lane ended (False), or sound is lost (True)."""
+        size, second = self._size(lane_id), bytes_per_second(lane.path)
+        step = STEP_BYTES / second + _MARGIN
+        origin: Packets | None = None
+        last, began = None, 0.0
+        while self._lanes.get(lane_id) is lane and self._size(lane_id) == size:
+            try:
+                packets = await self._count(lane.uniqueid)
+            except ActionRefused:
+                return False  # The channel is gone: the engine will hear of it.
+            except AmiError:
+                await self._sleep(_SILENT)
+                continue
+            if packets is None:
+                return True
+            origin, now = origin or packets, self._now()
+            rate = _rate(packets.since(last), now - began) if last else 0.0
+            if rate:
+                owed = packets.since(origin) / rate
+                if lane.base is not None:
+                    owed = max(owed, packets.since(lane.base) / rate - (size - lane.base_size) / second)
+                if owed >= step:
+                    return True
+            last, began = packets, now
+            await self._sleep(_WINDOW)
+        return False
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _rate(packets: int, seconds: float) -> float:
+    """Packets a second, as telephones send them; 0.0 for silence."""
+    measured = packets / max(seconds, _WINDOW / 2)
+    return min(_RATES, key=lambda rate: abs(rate - measured)) if measured >= _FEWEST else 0.0
