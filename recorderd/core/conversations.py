@@ -120,6 +120,9 @@ class Talks:
             if talk.joined not in {other.id for other in left}:
                 talk.joined = None
             talk.linkedids.update(dict.fromkeys(self.calls.channels[u].linkedid for u in sorted(group)))
+            for other in left:
+                if other.joined is None and talk.joined != other.id:
+                    other.joined = talk.id
             for uniqueid in group:
                 self._move_home(uniqueid, talk)
             claimed[talk.id] = talk

@@ -30,6 +30,7 @@ from recorderd.core.rows import (
     Recording,
     RecordingState,
 )
+from recorderd.core.tags import Tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +63,12 @@ class Engine:
         self.out = Outbox()
         self.calls = Calls(settings.names)
         self.talks = Talks(self.calls, new_id)
+        self.tags = Tags(self.calls, self.out)
         self.recorder = Recorder(self.calls, self.out, settings.lanes, settings.retry, settings.settle)
         self.ledger = Ledger(
             self.recorder, self.out, new_id, settings.monitor, settings.margin, settings.stereo
         )
         self._new_id = new_id
-        self._tagged: dict[str, str] = {}
-        self._tagged_in: dict[str, str | None] = {}
         self._offered: set[str] = set()
 
     # --- the funnel ----------------------------------------------------------------------------
@@ -138,8 +138,7 @@ class Engine:
         self.recorder.hangup(event.uniqueid, event)
         touched = self.calls.apply(event)
         self.recorder.follow_bridges(touched, event.at)
-        self._tagged.pop(event.uniqueid, None)
-        self._tagged_in.pop(event.uniqueid, None)
+        self.tags.forget(event.uniqueid)
         self._offered.discard(event.uniqueid)
         return touched
 
@@ -216,7 +215,9 @@ class Engine:
             talk = self.talks.of(uniqueid)
             talking = talk if talk is not None and uniqueid in talk.members else None
             self._plan_channel(channel, talk, talking, at)
-            self._untag(channel, talking)
+            if talking is None or not talking.wanted:
+                peers = talking.members - {uniqueid} if talking else frozenset()
+                self.tags.take_out(channel, talking.id if talking else None, peers)
             if talking:
                 self._serve(channel, talking, at)
             elif lane := self.recorder.on(uniqueid):
@@ -273,30 +274,10 @@ class Engine:
             self.recorder.mute(lane, talk.masked)
         if recording and recording.state is RecordingState.RECORDING:
             for uniqueid in sorted(talk.members):
-                self._tag(self.calls.channels[uniqueid], recording.name)
+                self.tags.write(self.calls.channels[uniqueid], talk.id, recording.name)
         never = talk.decision is not None and talk.decision.mode is Mode.NEVER
         if never and lane is None and self.recorder.foreign(channel.uniqueid):
             self.recorder.stop_foreign(channel.uniqueid, at)
-
-    def _tag(self, channel: Channel, name: str) -> None:
-        """Write the file's name into the channel's CDR: after the hang-up it is too late."""
-        self._tagged_in[channel.uniqueid] = channel.bridge
-        if self._tagged.get(channel.uniqueid, "") != name:
-            self._tagged[channel.uniqueid] = name
-            value = commands.Setvar(uniqueid=channel.uniqueid, variable="CDR(recordingfile)", value=name)
-            self.out.do(value)
-
-    def _untag(self, channel: Channel, talking: Talk | None) -> None:
-        """A transferred channel's next CDR inherits the name (main/cdr.c forks the variables): take it out again.
-
-        Only once Asterisk has begun that CDR, which it does when the channel dials or enters another bridge; the
-        rows before keep theirs. If the talk there is recorded, `_tag` writes the name again.
-        """
-        recorded = talking is not None and talking.wanted
-        elsewhere = channel.bridge is not None and channel.bridge != self._tagged_in.get(channel.uniqueid)
-        if (channel.bridge is None and channel.ringing) or (elsewhere and not recorded):
-            if self._tagged.get(channel.uniqueid):
-                self._tag(channel, "")
 
     # --- the link to Asterisk, and restarts ----------------------------------------------------
 
@@ -329,9 +310,8 @@ class Engine:
             self._follow(talk, event.at)
         for live in event.channels:
             self.recorder.adopt(live, event.at)
-            if live.recording_file:
-                self._tagged.setdefault(live.uniqueid, live.recording_file)
-                self._tagged_in.setdefault(live.uniqueid, live.bridge_uniqueid or None)
+            home = self.talks.of(live.uniqueid)
+            self.tags.adopt(live, home.id if home and live.lane_id else "")
         self.recorder.follow_bridges(touched, event.at)
         return touched
 

@@ -31,7 +31,9 @@ def of_cdr(cdr: Cdr, intervals: Iterable[Interval]) -> list[Interval]:
     either = [i for i in near if _takes_part(cdr, i)]
     both = [i for i in either if _has_channel(i, cdr.channel) and _has_channel(i, cdr.dstchannel)]
     inside = [i for i in both or either if _mostly_inside(cdr, i)]
-    return sorted(inside or both or either, key=lambda i: i.started_at)
+    # A row of an application alone (Park) has no talk but what lies in it; its neighbours' only touch it.
+    touching = (both or either) if cdr.dstchannel else []
+    return sorted(inside or touching, key=lambda i: i.started_at)
 
 
 def links(cdr: Cdr, intervals: Iterable[Interval]) -> list[CdrLink]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 
 from recorderd.core import keeping, rows
 from recorderd.core.keeping import Copy, Hold, KeepState, Kept
+from recorderd.daemon import erasures
+from recorderd.daemon.archivist import Archivist
 from recorderd.daemon.expiry import Expiry
 from recorderd.store.abc import Store
 from tests.keeping.conftest import Clock, archived, keeper_of
@@ -40,6 +44,11 @@ async def row(store: Store, number: int) -> Kept:
 
 async def states(store: Store, *numbers: int) -> list[str]:
     return [str((await row(store, number)).state) for number in numbers]
+
+
+def doomed(found: Kept) -> Kept:
+    """As it is while it is being deleted."""
+    return replace(found, state=S.DELETING, was=found.state, deleted_at=NOW, deleted_by="x", deleted_why="y")
 
 
 def hold(**scope: Any) -> Hold:
@@ -96,14 +105,7 @@ async def test_a_recording_that_the_archive_never_took_is_deleted_with_its_sourc
 async def test_a_deletion_that_a_crash_cut_short_is_finished(either: World) -> None:
     async with kept_calls(either, 1) as store:
         found = await row(store, 1)
-        doomed = {
-            "state": S.DELETING,
-            "was": S.KEPT,
-            "deleted_at": NOW,
-            "deleted_by": "x",
-            "deleted_why": "y",
-        }
-        await store.save([Kept(**{**{n: getattr(found, n) for n in Kept.__dataclass_fields__}, **doomed})])
+        await store.save([doomed(found)])
         either.kept(1).unlink()
         assert await archived(either)
         assert await states(store, 1) == ["deleted"]
@@ -152,14 +154,7 @@ async def test_a_hold_that_comes_while_something_is_being_deleted_saves_it(eithe
     async with kept_calls(either, 1) as store:
         keeper = keeper_of(either, store, Clock(NOW))
         found = await row(store, 1)
-        doomed = {
-            "state": S.DELETING,
-            "was": S.KEPT,
-            "deleted_at": NOW,
-            "deleted_by": "x",
-            "deleted_why": "y",
-        }
-        await store.save([Kept(**{**{n: getattr(found, n) for n in Kept.__dataclass_fields__}, **doomed})])
+        await store.save([doomed(found)])
         await keeper.hold(hold(recording_id="r1"))
         assert await archived(either)
         assert await row(store, 1) == found
@@ -183,13 +178,13 @@ async def test_retention_goes_by_rule_extension_direction_tag_and_age(either: Wo
         {"name": "boss", "when": {"extension": "109"}, "maximum": "12h"},
         {"name": "out", "when": {"direction": "outbound"}, "maximum": "9d"},
     ]
-    either.configure(rules=rules, maximum="20d")
     async with kept_calls(either, 1, 2, 3, 4, 5, at=NOW - 10 * DAY) as store:
+        either.configure(rules=rules, maximum="20d")
         keeper = keeper_of(either, store, Clock(NOW))
         reason = "rule “order line” says always, contracts"
         called_out = either.interval(4, at=NOW - 10 * DAY).parties
         swapped = tuple(
-            rows.Party(**{**{n: getattr(p, n) for n in rows.Party.__dataclass_fields__}, "direction": d})
+            replace(p, direction=d)
             for p, d in zip(called_out, (rows.Direction.INBOUND, rows.Direction.OUTBOUND), strict=True)
         )
         await store.save(
@@ -323,40 +318,29 @@ async def test_a_torn_line_in_the_memory_of_erasures_loses_only_itself(world: Wo
     with (world.state / "erasures.jsonl").open("ab") as file:
         file.write(b'{"id": "torn')
     await keeper.erase("102", "cli:dpo", "two")
-    from recorderd.daemon import erasures
-
     assert [e.person for e in erasures.remembered(world.state)] == ["101", "102"]
     assert (world.state / "erasures.jsonl").stat().st_mode & 0o007 == 0
 
 
-# --- the worker and somebody who deletes, at once ------------------------------------------------------------
+# --- the worker and somebody who deletes, at once ------------------------------------------------------
 
 
 async def test_a_deletion_in_the_middle_of_an_encoding_leaves_nothing(either: World) -> None:
-    from recorderd.archive import encode
-    from recorderd.daemon.archivist import Archivist
-
     store = either.open()
     await store.migrate()
     await either.add(store, 1)
     keeper = keeper_of(either, store, Clock(NOW))
     archivist = Archivist(either.config)
-    real = archivist._pipeline._encode
+    real, loop = archivist._pipeline._encode, asyncio.get_running_loop()
 
-    def encode_slowly(subject: Any) -> Any:
-        import asyncio
-
+    def encode_and_delete(subject: Any) -> Any:
         made = real(subject)
         asyncio.run_coroutine_threadsafe(keeper.delete("r1", "cli:anna", "now"), loop).result(30)
         return made
 
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    archivist._pipeline._encode = encode_slowly  # type: ignore[method-assign]
+    archivist._pipeline._encode = encode_and_delete  # type: ignore[method-assign]
     assert await archivist.once()
     await archivist.close()
-    assert encode is not None
     assert await states(store, 1) == ["deleted"]
     assert either.files() == set()
     await store.close()

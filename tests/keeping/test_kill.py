@@ -95,6 +95,7 @@ def moved(template: World, to: Path) -> World:
     return world
 
 
+@pytest.mark.timeout(600)
 async def test_killed_at_any_step_the_archive_loses_and_doubles_nothing(tmp_path: Path) -> None:
     left = await torture(tmp_path, SHORT, seed=5)
     assert sum(left.values()) >= SHORT - 2

@@ -22,7 +22,7 @@ from recorderd.store import open_store
 from recorderd.store.abc import Store
 
 RATE = 8000
-START = 1_795_000_000.0
+START = 1_790_000_000.0
 DAY = 86_400.0
 FOLDER = "2026/11/18"
 SIDES = 2
@@ -100,8 +100,8 @@ class World:
             sections["cdr"] = {"source": f"sqlite:///{self.table}", "writable": "true"}
             with sqlite3.connect(self.table) as asterisk:
                 asterisk.execute(
-                    "CREATE TABLE IF NOT EXISTS cdr (start, uniqueid, sequence, linkedid, channel, dstchannel,"
-                    " disposition, duration, billsec, recordingfile)"
+                    "CREATE TABLE IF NOT EXISTS cdr (start, uniqueid, sequence, linkedid, channel,"
+                    " dstchannel, disposition, duration, billsec, recordingfile)"
                 )
         file.write_text(yaml.safe_dump(sections))
         file.chmod(0o600)

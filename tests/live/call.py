@@ -270,7 +270,8 @@ class Call:
             return
         if answer.status < 200:
             if answer.status > 100:
-                self.remote_tag = sip.parameter(answer.get("to"), "tag")      # a transfer may name a ringing call
+                # A transfer may name a ringing call.
+                self.remote_tag = sip.parameter(answer.get("to"), "tag")
                 self._advance("ringing")
                 self._media = sip.media_of(answer.body) or self._media
             return

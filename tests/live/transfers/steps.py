@@ -292,6 +292,7 @@ class Join(Step):
 
     async def play(self, stage: Stage) -> None:
         first, second = stage.legs(self.by)[:2]
+        await second.is_ringing()
         status = await first.refer_replaces(second)
         assert status < 300, f"the attended transfer by {self.by} ended with {status}"
 

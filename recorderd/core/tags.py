@@ -1,0 +1,99 @@
+"""CDR(recordingfile): which file's name each channel's CDR carries.
+
+Owns when the name is written and when it is taken out again. Must not know CDR rows: over AMI only what a channel's
+running CDR says can be set, and after the hang-up nothing can.
+
+A CDR belongs to a channel (its party A) and one peer. Asterisk begins the channel's next one when it dials, enters
+another bridge or gets another peer, and that inherits the name (main/cdr.c forks the variables); rows that are over
+keep theirs. A row whose party A has no name, not even an empty one, takes its peer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from recorderd.core import commands, events
+from recorderd.core.calls import Calls, Channel
+from recorderd.core.outbox import Outbox
+
+_VARIABLE = "CDR(recordingfile)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """A name, the conversation it was written for, and the bridge (with all in it) in which that was.
+
+    `talk_id` is empty for a name that somebody else wrote: that is never taken out.
+    """
+
+    name: str
+    talk_id: str = ""
+    bridge: str | None = None
+    company: frozenset[str] = frozenset()
+
+
+class Tags:
+    """The names that live channels carry."""
+
+    def __init__(self, calls: Calls, out: Outbox) -> None:
+        self._calls = calls
+        self._out = out
+        self._tags: dict[str, _Tag] = {}
+
+    def write(self, channel: Channel, talk_id: str, name: str) -> None:
+        """This channel's talk is in the file of this name.
+
+        One who stays in his bridge while his conversation becomes another (the third of an attended transfer) keeps
+        the name that he has: what is set on him now would still go into his last row, and the new row is the other's.
+        """
+        before = self._tags.get(channel.uniqueid)
+        stays = before and before.name and before.bridge == channel.bridge
+        if stays and before and before.talk_id not in ("", talk_id):
+            return
+        self._set(channel, self._tag(channel, talk_id, name))
+
+    def take_out(self, channel: Channel, talk_id: str | None, peers: Collection[str] = ()) -> None:
+        """This channel's talk with `peers` (None: it talks with nobody) is not recorded.
+
+        A CDR begun for it names no file.
+        """
+        tag = self._tags.get(channel.uniqueid)
+        if tag is None:
+            # Asterisk took the name of a peer who came from a recorded talk into this one's row.
+            others = (self._tags.get(peer) for peer in peers)
+            if talk_id and any(other and other.name and other.talk_id != talk_id for other in others):
+                self._tags[channel.uniqueid] = self._tag(channel, talk_id, "")
+                self._setvar(channel, "")
+            return
+        if not tag.name or not tag.talk_id:
+            return
+        now = self._tag(channel, talk_id or tag.talk_id, "")
+        dials = channel.bridge is None and bool(channel.ringing)
+        moved = channel.bridge is not None and channel.bridge != tag.bridge
+        other_peer = talk_id is None and len(now.company) > 1 and now.company != tag.company
+        if dials or moved or other_peer or talk_id not in (None, tag.talk_id):
+            self._set(channel, now)
+
+    def adopt(self, live: events.LiveChannel, talk_id: str) -> None:
+        """What a channel carried before a restart; `talk_id` is empty if we did not write it."""
+        if live.recording_file:
+            tag = _Tag(live.recording_file, talk_id, live.bridge_uniqueid or None)
+            self._tags.setdefault(live.uniqueid, tag)
+
+    def forget(self, uniqueid: str) -> None:
+        """The channel is gone."""
+        self._tags.pop(uniqueid, None)
+
+    def _tag(self, channel: Channel, talk_id: str, name: str) -> _Tag:
+        bridge = self._calls.bridges.get(channel.bridge or "")
+        return _Tag(name, talk_id, channel.bridge, frozenset(bridge.members) if bridge else frozenset())
+
+    def _set(self, channel: Channel, tag: _Tag) -> None:
+        before = self._tags.get(channel.uniqueid)
+        self._tags[channel.uniqueid] = tag
+        if (before.name if before else "") != tag.name:
+            self._setvar(channel, tag.name)
+
+    def _setvar(self, channel: Channel, name: str) -> None:
+        self._out.do(commands.Setvar(uniqueid=channel.uniqueid, variable=_VARIABLE, value=name))
