@@ -6,20 +6,25 @@ Owns their gathering, for the command line and the panel alike. Must not judge: 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recorderd.archive.formats import FORMATS
 from recorderd.config import Config
 from recorderd.core.coverage import Coverage
+from recorderd.core.keeping import Kept
 from recorderd.core.rows import Cdr, Interval, Recording
 
 if TYPE_CHECKING:
     from recorderd.store.abc import Store
 
 _DAY = 86_400.0
+# Databases bound how many values a question may name.
+_IDS = 1000
+_SOUNDS = frozenset(form.suffix for form in FORMATS.values())
 # Seconds after a call within which the daemon may still be judging and linking it.
 _SETTLES = 5.0
 
@@ -33,6 +38,7 @@ class Evidence:
     settling: int
     recordings: Sequence[Recording]
     files: frozenset[str]
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
 
 async def gather(store: Store, config: Config, start: float, now: float) -> Evidence:
@@ -44,7 +50,17 @@ async def gather(store: Store, config: Config, start: float, now: float) -> Evid
     recordings = [r for r in await store.recordings(start - 2 * _DAY) if r.folder in days]
     cdrs = await _cdrs(store, config, start)
     settled = [c for c in cdrs if c.end <= now - _SETTLES]
-    return Evidence(intervals, settled, len(cdrs) - len(settled), recordings, files)
+    kept = await _kept(store, recordings)
+    return Evidence(intervals, settled, len(cdrs) - len(settled), recordings, files, kept)
+
+
+async def _kept(store: Store, recordings: Sequence[Recording]) -> dict[str, Kept]:
+    """What the archive has made of them."""
+    ids = [recording.id for recording in recordings]
+    found: dict[str, Kept] = {}
+    for first in range(0, len(ids), _IDS):
+        found |= await store.keeping.kept(ids[first : first + _IDS])
+    return found
 
 
 async def _cdrs(store: Store, config: Config, start: float) -> list[Cdr]:
@@ -74,7 +90,10 @@ def day_folders(start: float, now: float, zone: tzinfo) -> frozenset[str]:
 def spool_files(monitor: Path, days: frozenset[str]) -> frozenset[str]:
     """Every sound file of these days, by its path below the spool."""
     return frozenset(
-        f"{day}/{file.name}" for day in days for file in (monitor / day).glob("*.wav") if file.is_file()
+        f"{day}/{file.name}"
+        for day in days
+        for file in (monitor / day).glob("*.*")
+        if file.suffix in _SOUNDS and file.is_file()
     )
 
 

@@ -147,4 +147,5 @@ ROUTES: dict[str, Route] = {
     "toggle": pressing("toggle"),
     "pause": pressing("pause"),
     "resume": pressing("resume"),
+    "pausing": pressing("pausing"),
 }

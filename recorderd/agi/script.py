@@ -157,6 +157,7 @@ HANDLERS: dict[str, Callable[[Asterisk, wire.Request], None]] = {
     "toggle": pressing("toggle"),
     "pause": pressing("pause"),
     "resume": pressing("resume"),
+    "pausing": pressing("pausing"),
 }
 
 

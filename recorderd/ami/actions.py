@@ -10,7 +10,7 @@ kills Asterisk 16.28 and 22.10 on the spot (seen 23 Nov 2026).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from recorderd.ami.snapshot import LANE, MIXMONITOR_ID
 from recorderd.ami.wire import Headers
@@ -99,6 +99,21 @@ def mixmonitor_mute(command: commands.MixMonitorMute) -> Headers:
     }
 
 
+_DEADLOCKS = re.compile(r"(18\.1[89]|20\.[34])\.|certified[-/]18\.9")
+
+
+def mute_deadlocks(asterisk_version: str, ami_version: str) -> bool:
+    """Whether MixMonitorMute may lock a channel for ever, and the whole manager session with it.
+
+    asterisk issue 233: from 18.18, 20.3 and certified 18.9 on, a mute that finds no recorder on the channel, for it has
+    just ended, never lets go of it; mended in 18.20 and 20.5. Until the version is known, both lines are suspect
+    by their manager's version (7 and 9).
+    """
+    if asterisk_version:
+        return bool(_DEADLOCKS.search(asterisk_version))
+    return ami_version.startswith(("7.", "9."))
+
+
 def setvar(command: commands.Setvar) -> Headers:
     return variable_set(command.uniqueid, command.variable, command.value)
 
@@ -134,12 +149,11 @@ def features_read(command: commands.OfferFeature) -> Headers:
     return variable_get(command.uniqueid, "DYNAMIC_FEATURES")
 
 
-def features_with(offered: str, feature: str) -> str | None:
-    """DYNAMIC_FEATURES with ours appended, what the dialplan put there kept; None if it is there already."""
-    _fit(_FEATURE, feature, "the name of a feature")
-    if feature in offered.split("#"):
-        return None
-    return f"{offered}#{feature}" if offered else feature
+def features_with(offered: str, features: Sequence[str]) -> str | None:
+    """DYNAMIC_FEATURES with ours appended, what the dialplan put there kept; None if all are there already."""
+    there = [name for name in offered.split("#") if name]
+    ours = [_fit(_FEATURE, name, "the name of a feature") for name in features if name not in there]
+    return "#".join([*there, *ours]) if ours else None
 
 
 def db_put(family: str, key: str, value: str) -> Headers:
@@ -168,6 +182,23 @@ def redirect(uniqueid: str, context: str, exten: str, priority: int = 1) -> Head
     }
 
 
+def end_talk(command: commands.EndTalk) -> Headers:
+    """Two who talk with each other go to our prompt together: one alone would hang the other up."""
+    if len(command.uniqueids) != 2:
+        raise AmiError("only two can be sent to the prompt together")
+    first, second = map(channel, command.uniqueids)
+    return {
+        **redirect(first, ENDED, "s"),
+        "ExtraChannel": second,
+        "ExtraContext": ENDED,
+        "ExtraExten": "s",
+        "ExtraPriority": "1",
+    }
+
+
+ENDED = "recorderd-ended"
+"""The context of the dialplan include that says why a call ends."""
+
 BUILDERS: dict[type[commands.Command], Callable[..., Headers]] = {
     commands.MixMonitor: mixmonitor,
     commands.StopMixMonitor: stop_mixmonitor,
@@ -175,6 +206,7 @@ BUILDERS: dict[type[commands.Command], Callable[..., Headers]] = {
     commands.MixMonitorMute: mixmonitor_mute,
     commands.Setvar: setvar,
     commands.OfferFeature: features_read,
+    commands.EndTalk: end_talk,
 }
 """Every command that is for Asterisk, and the action it ends in; OfferFeature begins with a question."""
 

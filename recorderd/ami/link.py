@@ -83,7 +83,8 @@ class AsteriskLink:
             put,
             self.now,
             lambda: self._client.version,
-            settings.feature,
+            lambda: self._asterisk_version,
+            (settings.feature, *settings.more_features),
             self._say,
         )
         self._held: list[events.Event] | None = []

@@ -21,6 +21,7 @@ class AmiSettings:
     secret: str = field(repr=False)
     event_mask: str = "system,call,cdr,user"
     feature: str = "recorderd"
+    more_features: tuple[str, ...] = ()
     connect_timeout: float = 3.0
     login_timeout: float = 3.0
     boot_timeout: float = 5.0

@@ -218,6 +218,7 @@ PRESSES: dict[str, str] = {
     "RecorderdStop": "stop",
     "RecorderdPause": "pause",
     "RecorderdResume": "resume",
+    "RecorderdPausing": "pausing",
 }
 """`UserEvent(NAME)` in the dialplan or in features.conf, and what the presser asks for with it."""
 

@@ -35,14 +35,14 @@ def all_files(
         sounds.append(monitor / kept.folder / kept.name)
     if recording.stereo:
         sounds.append(Path(recording.stereo))
+    shapes = [peaks.path_of(sound) for sound in sounds]
     mine = [Path(lane.path) for lane in lanes if lane.recording_id == recording.id]
     others = [
-        *(peaks.path_of(sound) for sound in sounds),
         *(Path(f"{lane}{anchors.SUFFIX}") for lane in mine),
         *(Path(copy.path) for copy in copies),
     ]
-    whole = [*sounds, *mine, *others]
-    return list(dict.fromkeys([*whole, *(path.with_name(path.name + ".part") for path in sounds)]))
+    torn = [path.with_name(path.name + ".part") for path in (*sounds, *shapes)]
+    return list(dict.fromkeys([*sounds, *mine, *others, *shapes, *torn]))
 
 
 def sources(recording: Recording, kept: Kept, monitor: Path, *, keep_mix: bool) -> list[Path]:

@@ -92,9 +92,7 @@ def blocks(placements: Sequence[Placement], total: int, rate: int) -> Iterator[S
         yield np.clip(sums, limits.min, limits.max).astype(np.int16)
 
 
-def stereo(
-    left: Sequence[Placement], right: Sequence[Placement], total: int, rate: int
-) -> Iterator[Samples]:
+def stereo(left: Sequence[Placement], right: Sequence[Placement], total: int, rate: int) -> Iterator[Samples]:
     """The same in two channels, a row for each frame."""
     for sides in zip(blocks(left, total, rate), blocks(right, total, rate), strict=True):
         yield np.stack(sides, axis=1)

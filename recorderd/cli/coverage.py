@@ -30,7 +30,7 @@ def _coverage(args: argparse.Namespace, config: Config) -> int:
         return await gather(store, config, start, now)
 
     seen = with_store(config, ask)
-    found = reconcile(seen.intervals, seen.cdrs, seen.recordings, seen.files)
+    found = reconcile(seen.intervals, seen.cdrs, seen.recordings, seen.files, seen.kept)
     data = report(found, seen) | {"since": start, "until": now}
     show(args, data, lambda d: _text(d, config))
     return Exit.OK if found.proven else Exit.NO

@@ -98,11 +98,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """The feature code: its name in features.conf, whether we offer it on channels, and what is played."""
+    """The feature codes: their names in features.conf, whether we offer them on channels, what is played.
+
+    `pause` is the code that masks a recording, empty for none; a pause ends after `longest_pause` seconds.
+    """
 
     name: str = key(scalar(a.name), "recorderd")
     offer: bool = key(scalar(a.boolean), True)
     prompts: str = key(scalar(a.one_of("tones", "en", "ru")), "tones")
+    pause: str = key(scalar(a.name), "")
+    longest_pause: int = key(scalar(a.count(5, 3600)), 180)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

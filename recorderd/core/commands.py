@@ -77,6 +77,13 @@ class OfferFeature(Command):
     uniqueid: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndTalk(Command):
+    """People who may not talk on unrecorded: send their channels to our prompt, or hang them up."""
+
+    uniqueids: tuple[str, ...]
+
+
 # --- for the watcher, the archive and the disk -------------------------------------------------
 
 

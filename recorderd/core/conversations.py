@@ -68,7 +68,10 @@ class Talk:
 class Talks:
     """All live conversations. `home` is the one to which a channel last belonged."""
 
-    def __init__(self, calls: Calls, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, calls: Calls, new_id: Callable[[], str], longest_pause: float = LONGEST_PAUSE
+    ) -> None:
+        self.longest_pause = longest_pause
         self.calls = calls
         self.new_id = new_id
         self.talks: dict[str, Talk] = {}
@@ -143,7 +146,12 @@ class Talks:
             return False
         for uniqueid in talk.channels - group:
             channel = self.calls.channels.get(uniqueid)
-            if channel and channel.bridge and not channel.sent_away and len(self.calls.hearing(uniqueid)) == 1:
+            if (
+                channel
+                and channel.bridge
+                and not channel.sent_away
+                and len(self.calls.hearing(uniqueid)) == 1
+            ):
                 return True
         return False
 
@@ -203,7 +211,7 @@ class Talks:
         talk.interval_end = max((i.ended_at or 0.0 for i in held), default=0.0)
         if last := talk.interval or next(reversed(held), None):
             talk.masked = last.masked
-            talk.masked_until = last.started_at + LONGEST_PAUSE if last.masked else None
+            talk.masked_until = last.started_at + self.longest_pause if last.masked else None
             talk.pressed = last.wanted and last.mode == Mode.ON_DEMAND
         self.talks[talk.id] = talk
         for party in parties.values():

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from recorderd.core.keeping import KeepState, Kept, files_of
 from recorderd.core.links import of_cdr
 from recorderd.core.rows import Cdr, Interval, Outcome, Recording, RecordingState
 
@@ -45,10 +47,12 @@ def reconcile(
     cdrs: Sequence[Cdr],
     recordings: Sequence[Recording],
     files: Collection[str],
+    kept: Mapping[str, Kept] = MappingProxyType({}),
 ) -> Coverage:
     """Hold the ledger, Asterisk's CDRs and the spool against each other.
 
-    `files` are the paths below the spool, `YYYY/MM/DD/name`. Give recordings and intervals of a period a
+    `files` are the paths below the spool, `YYYY/MM/DD/name`; `kept` is what the archive knows of a recording,
+    by its id: an encoded file has another name, and one that was deleted as it should be is not lost. Give recordings and intervals of a period a
     little longer than the CDRs': a call may begin before it.
     """
     judged = [i for i in intervals if i.outcome is not None]
@@ -59,7 +63,9 @@ def reconcile(
             by_uniqueid.setdefault(key, []).append(interval)
         for party in interval.parties:
             by_uniqueid.setdefault(party.channel, []).append(interval)
-    known = {f"{r.folder}/{r.name}" for r in recordings}
+    wanted_files = {r.id: files_of(r, kept.get(r.id)) for r in recordings}
+    known = {file for found in wanted_files.values() for file in found}
+    known |= {f"{r.folder}/{r.name}" for r in recordings if r.state is not RecordingState.CLOSED}
     return Coverage(
         outcomes=Counter(i.outcome for i in judged if i.outcome is not None),
         talked_ms=sum(_length(i) for i in judged if i.conversation_id),
@@ -69,12 +75,14 @@ def reconcile(
         pending=tuple(i for i in intervals if i.outcome is None),
         unaccounted=tuple(c for c in cdrs if not _explained(c, by_uniqueid)),
         orphans=tuple(sorted(f for f in files if f not in known)),
-        lost=tuple(
-            r
-            for r in recordings
-            if r.state is RecordingState.CLOSED and f"{r.folder}/{r.name}" not in files
-        ),
+        lost=tuple(r for r in recordings if _is_lost(wanted_files[r.id], kept.get(r.id), files)),
     )
+
+
+def _is_lost(wanted: Sequence[str], kept: Kept | None, files: Collection[str]) -> bool:
+    """The file to play is not there; what is kept beside it may still be about to go."""
+    settled = kept is not None and kept.state is KeepState.KEPT
+    return any(file not in files for file in (wanted if settled else wanted[:1]))
 
 
 def _length(interval: Interval) -> int:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 
 from recorderd.core import commands, events, filenames, presses
 from recorderd.core.calls import Calls, Channel, Names
-from recorderd.core.conversations import Talk, Talks
+from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
+from recorderd.core.failing import Failing
 from recorderd.core.ledger import Ledger
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Mode, Policy, Situation, decide
@@ -49,6 +50,7 @@ class Settings:
     offer_feature: bool = True
     settle: float = 0.3
     margin: float = 0.06
+    longest_pause: float = LONGEST_PAUSE
     retry: tuple[float, ...] = (0.0, 0.5, 2.0, 5.0)
     stereo: str = ""
 
@@ -62,13 +64,14 @@ class Engine:
         self.deaf = True
         self.out = Outbox()
         self.calls = Calls(settings.names)
-        self.talks = Talks(self.calls, new_id)
+        self.talks = Talks(self.calls, new_id, settings.longest_pause)
         self.tags = Tags(self.calls, self.out)
         self.recorder = Recorder(self.calls, self.out, settings.lanes, settings.retry, settings.settle)
         self.ledger = Ledger(
             self.recorder, self.out, new_id, settings.monitor, settings.margin, settings.stereo
         )
         self._new_id = new_id
+        self.failing = Failing(self.recorder, self.out)
         self._offered: set[str] = set()
 
     # --- the funnel ----------------------------------------------------------------------------
@@ -82,13 +85,15 @@ class Engine:
         if isinstance(event, events.Tick):
             self.ledger.sweep(event.at)
             self.recorder.sweep(event.at)
+            if not self.deaf:
+                self.failing.check(list(self.talks.talks.values()), event.at)
         return self.out.take()
 
     def _take(self, event: events.Event) -> set[str]:
         """Learn from the event; return the channels around which the plan is made again."""
         match event:
             case events.Tick():
-                return self.recorder.due(event.at) | presses.overdue(self.talks, event.at)
+                return self.recorder.due(event.at) | presses.overdue(self.talks, event.at, self.out)
             case events.MixMonitorStart():
                 self.recorder.monitor_started(event)
                 return {event.uniqueid}
@@ -105,6 +110,9 @@ class Engine:
             ):
                 uniqueid = self.recorder.fact(event)
                 return {uniqueid} if uniqueid else set()
+            case events.LaneSilent():
+                self.recorder.silent(event)
+                return set()
             case events.PlaceFault():
                 return self.recorder.place_fault(event)
             case events.PlaceWell():
@@ -113,7 +121,9 @@ class Engine:
                 self.ledger.mixed(event)
                 return set()
             case events.Press():
-                return presses.press(self.talks.of(event.uniqueid), event, self.out)
+                return presses.press(
+                    self.talks.of(event.uniqueid), event, self.out, self.talks.longest_pause
+                )
             case events.PolicyChanged():
                 self.policy = event.policy
                 return set(self.calls.channels)
@@ -216,8 +226,7 @@ class Engine:
             talking = talk if talk is not None and uniqueid in talk.members else None
             self._plan_channel(channel, talk, talking, at)
             if talking is None or not talking.wanted:
-                peers = talking.members - {uniqueid} if talking else frozenset()
-                self.tags.take_out(channel, talking.id if talking else None, peers)
+                self.tags.take_out(channel, talking.id if talking else None)
             if talking:
                 self._serve(channel, talking, at)
             elif lane := self.recorder.on(uniqueid):
@@ -273,8 +282,7 @@ class Engine:
             self.recorder.watch(lane, growing=True)
             self.recorder.mute(lane, talk.masked)
         if recording and recording.state is RecordingState.RECORDING:
-            for uniqueid in sorted(talk.members):
-                self.tags.write(self.calls.channels[uniqueid], talk.id, recording.name)
+            self.tags.write(talk.members, talk.id, recording.name)
         never = talk.decision is not None and talk.decision.mode is Mode.NEVER
         if never and lane is None and self.recorder.foreign(channel.uniqueid):
             self.recorder.stop_foreign(channel.uniqueid, at)

@@ -218,6 +218,14 @@ class FileFault(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSilent(Event):
+    """For so long no packet came on the lane's channel in either direction: nothing is missing of that time."""
+
+    lane_id: str
+    ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceFault(Event):
     """A folder does not take what is written to it: it is `full`, `read-only`, `frozen`, `away`, or broken."""
 
@@ -271,7 +279,8 @@ class Consult(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press(Event):
-    """Somebody asks to `toggle`, `start`, `stop`, `pause` or `resume` the recording of their conversation.
+    """Somebody asks to `toggle`, `start`, `stop`, `pause` or `resume` the recording of their conversation,
+    or `pausing`: to pause it or to go on, whichever it does not.
 
     `uniqueid` is the channel it is about; `by` names who asked (an extension, a user of the panel), and
     `source` the way it came (`feature-code`, `agi`, `cli`, `panel`, `sip-info`). `id` names the press.

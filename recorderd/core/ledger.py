@@ -30,6 +30,9 @@ _PATIENCE = 3600.0
 # Who says nothing for so long has perhaps no voice.
 _WHILE_MS = 5000
 
+# Seconds: names carry the second, so two that are further apart cannot be the same.
+_NAMES_DIFFER_AFTER = 2.0
+
 
 class Ledger:
     """Writes every interval and recording. `margin` seconds are cut off before a *never*.
@@ -54,6 +57,7 @@ class Ledger:
         self._margin = margin
         self._stereo = stereo
         self._closing: dict[str, None] = {}
+        self._names: dict[str, float] = {}
         self._waiting: set[str] = set()
         self._company = Company()
 
@@ -118,18 +122,30 @@ class Ledger:
     def _open_recording(self, talk: Talk, situation: Situation, decision: Decision) -> None:
         if talk.recording:
             return
-        talk.segments += 1
         recording = LiveRecording(
             id=self._new_id(),
             conversation_id=talk.id,
+            name=self._new_name(talk, situation, decision),
             segment=talk.segments,
             folder=filenames.day_folder(situation.at, situation.zone),
-            name=filenames.recording_name(situation, decision.mode, talk.first_uniqueid, talk.segments),
             reason=decision.reason,
             started_at=situation.at,
         )
         talk.recording = self.recordings[recording.id] = recording
         self.save(recording)
+
+    def _new_name(self, talk: Talk, situation: Situation, decision: Decision) -> str:
+        """The name of the conversation's next segment, which no other recording of that second has.
+
+        Two conversations may begin with the same channel in one second: a call that splits, or is merged.
+        """
+        self._names = {n: at for n, at in self._names.items() if abs(situation.at - at) < _NAMES_DIFFER_AFTER}
+        while True:
+            talk.segments += 1
+            name = filenames.recording_name(situation, decision.mode, talk.first_uniqueid, talk.segments)
+            if name not in self._names:
+                self._names[name] = situation.at
+                return name
 
     def attach(self, recording: LiveRecording, lane: LiveLane) -> None:
         """This lane's voice belongs to this recording."""
@@ -214,8 +230,11 @@ class Ledger:
                 self._recorder.release(lane, recording.id, 0)
             return
         state = RecordingState.CLOSED if event.duration_ms else self._without_sound(recording)
+        accounted = {
+            lane.id: event.audio[lane.id] + lane.silent_ms for lane in lanes if lane.id in event.audio
+        }
         doubtful = {lane.id for lane in lanes if self._recorder.doubtful(lane)}
-        self._judge_all(recording, lanes, state, event.audio, set(event.whole) - doubtful, silent=event.silent)
+        self._judge_all(recording, lanes, state, accounted, set(event.whole) - doubtful, silent=event.silent)
         # The recording's end before its lanes' files: killed in between, it must not be mixed from nothing.
         self._finish(recording, state, event.duration_ms, event.size, event.stereo)
         for lane in lanes:

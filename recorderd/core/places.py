@@ -44,6 +44,15 @@ class Places:
         """The place of a path, empty for none of ours."""
         return next((place for place in self._places if path.startswith(f"{place}/")), "")
 
+    def failing(self, path: str) -> bool:
+        """Its place does not take what is written to it."""
+        return self.of(path) in self._faults
+
+    @property
+    def hopeful(self) -> bool:
+        """Some place is well, for all that is known."""
+        return any(place not in self._faults for place in self._places)
+
     def frozen(self, path: str) -> bool:
         """Nothing that touches this file may be asked of Asterisk now."""
         return self._faults.get(self.of(path)) == FROZEN

@@ -16,13 +16,20 @@ from recorderd.core.rows import Mark
 _REPEAT = 1.0
 
 
-def press(talk: Talk | None, event: events.Press, out: Outbox) -> set[str]:
-    """Carry out a press and answer it; return the channels around which the plan is made again."""
+def press(
+    talk: Talk | None, event: events.Press, out: Outbox, longest_pause: float = LONGEST_PAUSE
+) -> set[str]:
+    """Carry out a press and answer it; return the channels around which the plan is made again.
+
+    A pause ends by itself after `longest_pause` seconds.
+    """
     if talk is None or event.uniqueid not in talk.members or talk.decision is None:
         reason = "nobody talks there now"
         out.do(commands.Answer(press_id=event.id, outcome="denied", reason=reason))
         return set()
     outcome, reason = _ACTIONS[event.action](talk, talk.decision, event)
+    if outcome == "paused":
+        talk.masked_until = event.at + longest_pause
     out.do(commands.Answer(press_id=event.id, outcome=outcome, reason=reason))
     row = Mark(
         id=event.id,
@@ -36,13 +43,22 @@ def press(talk: Talk | None, event: events.Press, out: Outbox) -> set[str]:
     return set(talk.members) if outcome not in ("denied", "unchanged") else set()
 
 
-def overdue(talks: Talks, at: float) -> set[str]:
+def overdue(talks: Talks, at: float, out: Outbox) -> set[str]:
     """End every pause that lasted too long; return the channels that this concerns."""
     due: set[str] = set()
     for talk in talks.talks.values():
         if talk.masked_until is not None and talk.masked_until <= at:
             talk.masked, talk.masked_until = False, None
             due |= talk.members
+            row = Mark(
+                id=f"{talk.id}-resumed-{at:.3f}",
+                conversation_id=talk.id,
+                at=at,
+                kind="resumed",
+                who="recorderd",
+                text="the pause lasted as long as one may",
+            )
+            out.do(commands.Save(row=row))
     return due
 
 
@@ -80,7 +96,7 @@ def _pause(talk: Talk, decision: Decision, event: events.Press) -> tuple[str, st
         return "denied", "it is not being recorded"
     if talk.masked:
         return "unchanged", "it is paused"
-    talk.masked, talk.masked_until = True, event.at + LONGEST_PAUSE
+    talk.masked = True
     return "paused", event.reason or "asked for"
 
 
@@ -91,4 +107,16 @@ def _resume(talk: Talk, _decision: Decision, _event: events.Press) -> tuple[str,
     return "resumed", "asked for"
 
 
-_ACTIONS = {"toggle": _toggle, "start": _start, "stop": _stop, "pause": _pause, "resume": _resume}
+def _pausing(talk: Talk, decision: Decision, event: events.Press) -> tuple[str, str]:
+    """One code for both: pause, or go on."""
+    return (_resume if talk.masked else _pause)(talk, decision, event)
+
+
+_ACTIONS = {
+    "toggle": _toggle,
+    "start": _start,
+    "stop": _stop,
+    "pause": _pause,
+    "resume": _resume,
+    "pausing": _pausing,
+}

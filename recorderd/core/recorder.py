@@ -81,6 +81,16 @@ class Recorder:
         """The lane that Asterisk holds on a channel, or is about to hold or to let go."""
         return self.lanes.get(self._on.get(uniqueid, ""))
 
+    @property
+    def hopeful(self) -> bool:
+        """Some disk takes sound, for all that is known."""
+        return self._places.hopeful
+
+    def secured(self, uniqueid: str) -> bool:
+        """Its voice is in a file that was seen, on a disk of which nothing bad is known."""
+        lane = self.on(uniqueid)
+        return lane is not None and lane.state is LaneState.RECORDING and not self._places.failing(lane.path)
+
     def foreign(self, uniqueid: str) -> bool:
         """Somebody else records this channel."""
         return bool(self._foreign.get(uniqueid))
@@ -127,9 +137,7 @@ class Recorder:
             self._held[lane_id] = (uniqueid, mixmonitor_id, lane.path)
             return
         self._stopping[lane_id] = uniqueid
-        self.out.do(
-            commands.StopMixMonitor(lane_id=lane_id, uniqueid=uniqueid, mixmonitor_id=mixmonitor_id)
-        )
+        self.out.do(commands.StopMixMonitor(lane_id=lane_id, uniqueid=uniqueid, mixmonitor_id=mixmonitor_id))
 
     def _clear(self, lane_id: str, uniqueid: str, mixmonitor_id: str) -> None:
         self._clearing[lane_id] = _Clearing(uniqueid, mixmonitor_id)
@@ -317,7 +325,11 @@ class Recorder:
         moved = set()
         for lane in [self.lanes[lane_id] for lane_id in self._on.values()]:
             known = lane.state in (LaneState.ATTACHED, LaneState.RECORDING)
-            if known and self._places.of(lane.path) == event.place and self._places.better(lane.path, event.at):
+            if (
+                known
+                and self._places.of(lane.path) == event.place
+                and self._places.better(lane.path, event.at)
+            ):
                 self._move(lane, event)
                 moved.add(lane.uniqueid)
         return moved
@@ -350,6 +362,11 @@ class Recorder:
     def final(self, lane: LiveLane, at: float) -> bool:
         """Its file will not change any more: the hang-up races the closing by some milliseconds."""
         return lane.state in OVER and at >= (lane.ended_at or 0.0) + self._settle
+
+    def silent(self, event: events.LaneSilent) -> None:
+        """Nobody spoke there for a while, and nothing was written."""
+        if lane := self.lanes.get(event.lane_id):
+            lane.silent_ms += event.ms
 
     def doubtful(self, lane: LiveLane) -> bool:
         """Sound may be lost from its file although Asterisk closed it: it was given up, or its disk failed."""

@@ -48,7 +48,7 @@ class LiveLane:
     """A lane that runs, or whose file is not dealt with yet. `stretches` are when its file grew.
 
     `muted` is None after a restart: nobody remembers. `restored`: it is from before one. `kept`: its file must stay. `not_before`: it was started
-    for a recording that began then.
+    for a recording that began then. `silent_ms`: for so long no packet came on its channel.
     """
 
     id: str
@@ -61,6 +61,7 @@ class LiveLane:
     mixmonitor_id: str = ""
     began: bool = False
     not_before: float = 0.0
+    silent_ms: int = 0
     muted: bool | None = False
     stop_failed: bool = False
     kept: bool = False

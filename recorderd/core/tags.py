@@ -5,7 +5,9 @@ running CDR says can be set, and after the hang-up nothing can.
 
 A CDR belongs to a channel (its party A) and one peer. Asterisk begins the channel's next one when it dials, enters
 another bridge or gets another peer, and that inherits the name (main/cdr.c forks the variables); rows that are over
-keep theirs. A row whose party A has no name, not even an empty one, takes its peer's.
+keep theirs. A row whose party A has no name takes its peer's, at the moment when the two come together: then it is too
+late, and an empty name is none. So one who was called is given a name only if nobody who called is in his bridge;
+else he would carry it, after an attended transfer, into the row of somebody who must not be recorded.
 """
 
 from __future__ import annotations
@@ -41,32 +43,31 @@ class Tags:
         self._out = out
         self._tags: dict[str, _Tag] = {}
 
-    def write(self, channel: Channel, talk_id: str, name: str) -> None:
-        """This channel's talk is in the file of this name.
+    def write(self, members: Collection[str], talk_id: str, name: str) -> None:
+        """The talk of these channels is in the file of this name."""
+        for channel in [self._calls.channels[uniqueid] for uniqueid in sorted(members)]:
+            bridge = self._calls.bridges.get(channel.bridge or "")
+            others = [self._calls.channels[u] for u in bridge.members] if bridge else []
+            tag = self._tags.get(channel.uniqueid)
+            nobody_called = all(other.called or not other.real for other in others)
+            if not channel.called or nobody_called or (tag and tag.name):
+                self._write(channel, talk_id, name)
+
+    def _write(self, channel: Channel, talk_id: str, name: str) -> None:
+        """Give it this name.
 
         One who stays in his bridge while his conversation becomes another (the third of an attended transfer) keeps
         the name that he has: what is set on him now would still go into his last row, and the new row is the other's.
         """
         before = self._tags.get(channel.uniqueid)
-        stays = before and before.name and before.bridge == channel.bridge
-        if stays and before and before.talk_id not in ("", talk_id):
+        if before and before.name and before.bridge == channel.bridge and before.talk_id not in ("", talk_id):
             return
         self._set(channel, self._tag(channel, talk_id, name))
 
-    def take_out(self, channel: Channel, talk_id: str | None, peers: Collection[str] = ()) -> None:
-        """This channel's talk with `peers` (None: it talks with nobody) is not recorded.
-
-        A CDR begun for it names no file.
-        """
+    def take_out(self, channel: Channel, talk_id: str | None) -> None:
+        """This channel's talk (None: it talks with nobody) is not recorded: a CDR begun for it names no file."""
         tag = self._tags.get(channel.uniqueid)
-        if tag is None:
-            # Asterisk took the name of a peer who came from a recorded talk into this one's row.
-            others = (self._tags.get(peer) for peer in peers)
-            if talk_id and any(other and other.name and other.talk_id != talk_id for other in others):
-                self._tags[channel.uniqueid] = self._tag(channel, talk_id, "")
-                self._setvar(channel, "")
-            return
-        if not tag.name or not tag.talk_id:
+        if tag is None or not tag.name or not tag.talk_id:
             return
         now = self._tag(channel, talk_id or tag.talk_id, "")
         dials = channel.bridge is None and bool(channel.ringing)
@@ -93,7 +94,4 @@ class Tags:
         before = self._tags.get(channel.uniqueid)
         self._tags[channel.uniqueid] = tag
         if (before.name if before else "") != tag.name:
-            self._setvar(channel, tag.name)
-
-    def _setvar(self, channel: Channel, name: str) -> None:
-        self._out.do(commands.Setvar(uniqueid=channel.uniqueid, variable=_VARIABLE, value=name))
+            self._out.do(commands.Setvar(uniqueid=channel.uniqueid, variable=_VARIABLE, value=tag.name))

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from recorderd.archive.encode import MachineFault
 from recorderd.config import Config
-from recorderd.core.keeping import Kept, KeepState
+from recorderd.core.keeping import KeepState, Kept
 from recorderd.core.rows import Recording, Row
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.chores import Chores
@@ -276,4 +276,3 @@ def _table(config: Config) -> AsteriskCdrTable | None:
     return AsteriskCdrTable(
         cdr.source, zone=config.zone, table=cdr.table, on_bad=lambda sentence: log.warning("%s", sentence)
     )
-

@@ -28,7 +28,8 @@ class Brain:
     def consult(self, question: events.Consult) -> Advice:
         """What policy says of this call; the engine hears of it and arms the caller's recorder."""
         self._board.put_soon(question)
-        deaf = self._board.engine.deaf
+        engine = self._board.engine
+        deaf = engine.deaf or not engine.recorder.hopeful
         return advise(question, self._policy(), self._names(), deaf=deaf)
 
     def press(self, press: events.Press) -> Future[commands.Answer]:
@@ -41,7 +42,7 @@ class Brain:
 
 
 def advise(question: events.Consult, policy: Policy, names: Names, *, deaf: bool = False) -> Advice:
-    """Policy on a call about to be dialled. Pure. `deaf`: Asterisk cannot be told to record it now.
+    """Policy on a call about to be dialled. Pure. `deaf`: it cannot be recorded now, whatever policy says.
 
     Of several callees, the call is to be recorded only if it is with every one of them; the strictest fail
     mode holds.

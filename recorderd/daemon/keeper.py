@@ -13,7 +13,7 @@ from pathlib import Path
 
 from recorderd.archive import disposal
 from recorderd.core import keeping, retention
-from recorderd.core.keeping import Erasure, Hold, Kept, KeepState, Subject, Tag
+from recorderd.core.keeping import Erasure, Hold, KeepState, Kept, Subject, Tag
 from recorderd.core.retention import Verdict
 from recorderd.core.rows import Recording, RecordingState
 from recorderd.daemon import erasures as memory

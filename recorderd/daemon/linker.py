@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from recorderd.core import links
 from recorderd.core.calls import Names
+from recorderd.core.keeping import files_of
 from recorderd.core.policy import Policy
 from recorderd.core.rows import Cdr, Interval, Row
 from recorderd.errors import StoreError
@@ -123,7 +124,9 @@ class Linker:
         if found and self._writable and not cdr.recordingfile:
             recordings = await self._store.recordings(id=found[0].recording_id)
             if recordings:
-                await self._complete(cdr, recordings[0].name)
+                kept = await self._store.keeping.kept([recordings[0].id])
+                files = files_of(recordings[0], kept.get(recordings[0].id))
+                await self._complete(cdr, files[0].rpartition("/")[2] if files else recordings[0].name)
         self._matched(cdr)
 
     async def _complete(self, cdr: Cdr, name: str) -> None:

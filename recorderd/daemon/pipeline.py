@@ -17,7 +17,7 @@ from recorderd.archive import disposal, encode, peaks, sources
 from recorderd.archive.formats import FORMATS
 from recorderd.config import sections
 from recorderd.core import keeping, retention, sides
-from recorderd.core.keeping import Kept, KeepState, Subject
+from recorderd.core.keeping import KeepState, Kept, Subject
 from recorderd.core.rows import Lane, Recording, RecordingState
 from recorderd.daemon.keeper import Keeper, new_row
 from recorderd.errors import AudioError

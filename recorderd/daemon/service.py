@@ -78,6 +78,7 @@ class Service:
             lanes=tuple(str(folder) for folder in lanes),
             names=config.names(),
             offer_feature=config.feature.offer,
+            longest_pause=config.feature.longest_pause,
             stereo=str(config.spool.lanes) if config.archive.enabled else "",
         )
         self.board = Switchboard(Engine(settings, self.policies.policy, new_id), loop)
@@ -88,6 +89,7 @@ class Service:
                 username=config.asterisk.username,
                 secret=config.asterisk.secret,
                 feature=config.feature.name,
+                more_features=(config.feature.pause,) if config.feature.pause else (),
             ),
             Ends(self._unfinished, self._heard).put,
             tz=config.zone,
@@ -130,6 +132,7 @@ class Service:
                 commands.MixMonitorMute: self.link.execute,
                 commands.Setvar: self.link.execute,
                 commands.OfferFeature: self.link.execute,
+                commands.EndTalk: self.link.execute,
                 commands.Watch: self._watch,
                 commands.Unwatch: self._unwatch,
                 commands.RemoveFile: lambda c: self.spool.remove(c.path),

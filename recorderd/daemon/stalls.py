@@ -49,6 +49,7 @@ class _Lane:
     bridged: bool = False
     base: Packets | None = None
     base_size: int = 0
+    silence: float = 0.0
     asking: asyncio.Task[None] | None = None
 
 
@@ -109,8 +110,14 @@ class Stalls:
             lane.base = None
 
     async def _ask(self, lane_id: str, lane: _Lane) -> None:
-        if await self._is_lost(lane_id, lane):
-            self._put(events.FileFault(at=self._now(), lane_id=lane_id, kind="stalled"))
+        lane.silence = 0.0
+        try:
+            if await self._is_lost(lane_id, lane):
+                self._put(events.FileFault(at=self._now(), lane_id=lane_id, kind="stalled"))
+        finally:
+            if lane.silence:
+                ms = round(lane.silence * 1000)
+                self._put(events.LaneSilent(at=self._now(), lane_id=lane_id, ms=ms))
 
     async def _is_lost(self, lane_id: str, lane: _Lane) -> bool:
         """Waits until it is certain: the file has grown or its lane ended (False), or sound is lost (True)."""
@@ -132,6 +139,7 @@ class Stalls:
             origin, now = origin or packets, self._now()
             if last is not None:
                 rates.append(_rate(packets.since(last), now - began))
+                lane.silence += 0.0 if rates[-1] else now - began
             if rates and rates[-1]:
                 rate = _steady(rates)
                 owed = packets.since(origin) / rate

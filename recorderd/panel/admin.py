@@ -232,7 +232,9 @@ class Administration:
         if not now - _MOST_DAYS * _DAY <= start <= now:
             raise FaultyInput({"since": _("The proof is made for the past 92 days at most.")})
         seen = await gather(self._store, self._config, start, now)
-        found = await asyncio.to_thread(reconcile, seen.intervals, seen.cdrs, seen.recordings, seen.files)
+        found = await asyncio.to_thread(
+            reconcile, seen.intervals, seen.cdrs, seen.recordings, seen.files, seen.kept
+        )
         return report(found, seen) | {"since": start, "until": now}
 
     async def status(self, viewer: Viewer) -> Mapping[str, Any]:

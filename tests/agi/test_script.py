@@ -240,5 +240,3 @@ def test_the_whole_question_has_a_deadline(control: Control) -> None:
     assert said == [REFUSED]
     assert time.monotonic() - started < 15
     released.set()
-
-

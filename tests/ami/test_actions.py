@@ -52,6 +52,20 @@ TABLE: list[tuple[commands.Command, dict[str, str]]] = [
         commands.OfferFeature(uniqueid="u.1"),
         {"Action": "Getvar", "Channel": "u.1", "Variable": "DYNAMIC_FEATURES"},
     ),
+    (
+        commands.EndTalk(uniqueids=("u.1", "u.2")),
+        {
+            "Action": "Redirect",
+            "Channel": "u.1",
+            "Context": "recorderd-ended",
+            "Exten": "s",
+            "Priority": "1",
+            "ExtraChannel": "u.2",
+            "ExtraContext": "recorderd-ended",
+            "ExtraExten": "s",
+            "ExtraPriority": "1",
+        },
+    ),
 ]
 
 

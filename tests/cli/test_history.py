@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from recorderd.evidence import day_folders
 from recorderd.core.rows import (
     Cdr,
     CdrLink,
@@ -20,6 +19,7 @@ from recorderd.core.rows import (
     Recording,
     RecordingState,
 )
+from recorderd.evidence import day_folders
 from recorderd.store.abc import Store
 from tests.cli.conftest import Program
 

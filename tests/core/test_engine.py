@@ -77,14 +77,13 @@ def test_our_own_start_is_not_taken_for_somebody_elses(event_first) -> None:
     assert not sent(world, commands.StopForeign)
 
 
-def test_the_file_is_linked_on_both_legs_once_it_is_seen_and_only_then() -> None:
+def test_the_file_is_linked_on_the_leg_that_makes_the_row_once_it_is_seen_and_only_then() -> None:
     world = World(policy(default=A))
     play(world, RING, 1)
     assert not sent(world, commands.Setvar)
     play(world, ANSWER, 1)
     assert {(c.uniqueid, c.variable) for c in sent(world, commands.Setvar)} == {
         (uid(CALLER), "CDR(recordingfile)"),
-        (uid(CALLEE), "CDR(recordingfile)"),
     }
     (recording,) = world.saved(Recording)
     assert {c.value for c in sent(world, commands.Setvar)} == {recording.name}
@@ -344,6 +343,19 @@ def test_a_lanes_row_knows_its_stretches_at_every_moment() -> None:
     play(world, "enter 102-01 B2\nenter 101-00 B2", 2)
     caller = next(x for x in world.saved(Lane) if x.uniqueid == uid(CALLER))
     assert [end is not None for _, end in caller.stretches] == [True, False]
+
+
+def test_two_conversations_of_one_channel_in_one_second_have_two_files() -> None:
+    """One mix over the other would be a recording lost."""
+    world = World(policy(default=A))
+    play(world, "new 101-00\nenter 101-00 C tech=softmix\nnew 102-01\nenter 102-01 C tech=softmix")
+    play(world, "new 103-02\nenter 103-02 D tech=softmix\nnew 104-03\nenter 104-03 D tech=softmix")
+    play(world, "new 102-04\nleave 101-00 C\nenter 101-00 D tech=softmix\nhangup 102-01")
+    play(world, "leave 101-00 D\nenter 101-00 E\nenter 102-04 E", 3)
+    play(world, "hangup 101-00\nhangup 102-04\nhangup 103-02\nhangup 104-03", 3)
+    names = [r.name for r in world.saved(Recording)]
+    assert len(names) == len(set(names))
+    assert len(names) >= 3
 
 
 # --- policy changes ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from recorderd.core import keeping, retention, sides
 from recorderd.core.conditions import Numbers
-from recorderd.core.keeping import Erasure, Hold, Kept, KeepState, Subject
+from recorderd.core.keeping import Erasure, Hold, KeepState, Kept, Subject
 from recorderd.core.retention import FOREVER, Keep, Way, When
 from recorderd.core.rows import Direction, Interval, Party, Recording, RecordingState
 

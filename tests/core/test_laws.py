@@ -62,7 +62,7 @@ def pick(things: list[Line], which: int) -> Line:
     return things[which % len(things)]
 
 
-REMEMBERED = {"Calls._departed", "Places._shunned", "Places._faults", "Places._spells"}
+REMEMBERED = {"Calls._departed", "Ledger._names", "Places._shunned", "Places._faults", "Places._spells"}
 """What is kept on purpose, and bounded."""
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from recorderd.core.calls import Names
 from recorderd.core.coverage import reconcile
+from recorderd.core.keeping import KeepState, Kept
 from recorderd.core.links import account, links, of_cdr
 from recorderd.core.policy import Mode
 from recorderd.core.rows import Cdr, Interval, Outcome, Recording, RecordingState
@@ -166,3 +167,35 @@ def test_an_ivr_row_is_explained_by_its_account() -> None:
     found = account(ivr, [], policy(), Names(), deaf=False)
     assert found is not None
     assert reconcile([found], [ivr], [], set()).proven
+
+
+# --- what the archive made of it ----------------------------------------------------------------------
+
+
+def archived(**changed: object) -> Kept:
+    values = {"state": KeepState.KEPT, "started_at": KEPT.started_at, "folder": KEPT.folder, "name": "x.opus"}
+    return Kept(**{"recording_id": KEPT.id, **values, **changed})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("row", "there", "lost", "orphans"),
+    [
+        (archived(), ["x.opus"], 0, 0),
+        (archived(), [], 1, 0),
+        (archived(), ["x.opus", KEPT.name], 0, 1),
+        (archived(mix=KEPT.name), ["x.opus", KEPT.name], 0, 0),
+        (archived(mix=KEPT.name), ["x.opus"], 1, 0),
+        (archived(state=KeepState.LINKED, mix=KEPT.name), ["x.opus"], 0, 0),
+        (archived(state=KeepState.TAKEN, name=""), [KEPT.name], 0, 0),
+        (archived(state=KeepState.DELETED), [], 0, 0),
+        (archived(state=KeepState.DELETED), ["x.opus"], 0, 1),
+    ],
+    ids=[
+        "encoded", "encoded and gone", "its mix came back", "with its mix beside", "that mix gone",
+        "its mix about to go", "being encoded", "deleted", "deleted and back again",
+    ],
+)  # fmt: skip
+def test_the_proof_knows_what_the_archive_made(row: Kept, there: list[str], lost: int, orphans: int) -> None:
+    files = {f"{KEPT.folder}/{name}" for name in there}
+    proof = reconcile([FIRST], [CALL], [KEPT], files, {KEPT.id: row})
+    assert (len(proof.lost), len(proof.orphans)) == (lost, orphans)

@@ -9,6 +9,7 @@ import pytest
 from recorderd.core import commands, events
 from recorderd.core.calls import Calls
 from recorderd.core.places import Places
+from recorderd.core.policy import FailMode, Policy
 from recorderd.core.rows import Interval, Lane, LaneState, Outcome, Recording, RecordingState
 from tests.core.people import A, N, chooses, policy
 from tests.core.tape import T, tape, uid
@@ -198,3 +199,59 @@ def test_a_mix_for_which_there_is_no_room_is_made_when_there_is() -> None:
     world.no_room = False
     world.wait(5.0)
     assert [row.outcome for row in intervals(world)] == [Outcome.RECORDED]
+
+
+def closed_during(**more: object) -> Policy:
+    return replace(BOTH, fail_mode=FailMode.CLOSED_DURING, **more)
+
+
+def ended(world: World) -> list[commands.EndTalk]:
+    return [command for command in world.sent if isinstance(command, commands.EndTalk)]
+
+
+def failing(wanted: Policy) -> World:
+    """A talk whose disks all fail after a second."""
+    world = World(wanted)
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(1.0)
+    for place in (LANES, SPARE):
+        world.hear(events.PlaceFault(at=world.now, place=place, kind="full"))
+    return world
+
+
+def test_a_talk_that_may_not_go_on_unrecorded_is_ended_once_after_three_seconds() -> None:
+    world = failing(closed_during())
+    world.wait(2.5)
+    assert ended(world) == []
+    world.wait(5.0)
+    (end,) = ended(world)
+    assert set(end.uniqueids) == {uid("101-00"), uid("102-01")}
+    assert [a.kind for a in world.alarms].count("call-ended") == 1
+
+
+def test_a_talk_that_is_recorded_again_in_time_goes_on() -> None:
+    world = failing(closed_during())
+    world.wait(2.0)
+    world.hear(events.PlaceWell(at=world.now, place=LANES))
+    world.hear(events.PlaceWell(at=world.now, place=SPARE))
+    world.wait(10.0)
+    assert ended(world) == []
+
+
+@pytest.mark.parametrize("mode", [FailMode.OPEN, FailMode.ANNOUNCE, FailMode.CLOSED_BEFORE])
+def test_other_fail_modes_let_people_talk_on(mode: FailMode) -> None:
+    world = failing(replace(BOTH, fail_mode=mode))
+    world.wait(10.0)
+    assert ended(world) == []
+
+
+def test_an_emergency_call_is_never_ended() -> None:
+    world = failing(closed_during(emergency=frozenset(("102",))))
+    world.wait(10.0)
+    assert ended(world) == []
+
+
+def test_what_is_not_to_be_recorded_is_not_ended() -> None:
+    world = failing(replace(NEVER, fail_mode=FailMode.CLOSED_DURING))
+    world.wait(10.0)
+    assert ended(world) == []

@@ -450,8 +450,11 @@ class World:
 
     def _really_stop(self, command: commands.StopMixMonitor, failed: events.LaneStopFailed) -> None:
         chan = self.truth.channels.get(command.uniqueid)
+        asked = (command.lane_id, command.mixmonitor_id)
+        if chan and (chan.lane_id, chan.mixmonitor_id) == asked:
+            chan.lane_id = chan.mixmonitor_id = ""  # the marks go with the question, whatever its answer
         for monitor in chan.monitors if chan else ():
-            if (monitor.lane_id, monitor.mixmonitor_id) == (command.lane_id, command.mixmonitor_id):
+            if (monitor.lane_id, monitor.mixmonitor_id) == asked:
                 self._detach(chan, monitor)
                 stopped = events.LaneStopped(at=0.0, lane_id=command.lane_id)
                 self._reply(self.latency, stopped, failed)
@@ -496,6 +499,7 @@ class World:
         if chan.monitors:
             monitor = chan.monitors[-1]
             self.truth.detach(chan, monitor, self.now)
+            self._unheard(uniqueid)  # the event names no recorder: of two, nobody can tell which is left
             self._tell(events.MixMonitorStop(at=self.now, channel=chan.name, uniqueid=uniqueid))
 
     # --- replies -------------------------------------------------------------------------------
@@ -611,6 +615,7 @@ _DO: dict[type[commands.Command], Callable[[World, commands.Command], None]] = {
     commands.MixMonitorMute: World._nothing,
     commands.Setvar: World._setvar,
     commands.OfferFeature: World._nothing,
+    commands.EndTalk: World._nothing,
     commands.Watch: World._watch,
     commands.Unwatch: World._unwatch,
     commands.RemoveFile: World._remove,

@@ -255,7 +255,7 @@ class Asterisk:
                     {name: str(row[name]) for name in row.keys()}  # noqa: SIM118 - a Row iterates over values
                     for row in base.execute("SELECT * FROM cdr ORDER BY rowid")
                 ]
-            except sqlite3.OperationalError:      # no table before the first row
+            except sqlite3.OperationalError:  # no table before the first row
                 return []
 
     def complaints(self) -> list[str]:

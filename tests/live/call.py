@@ -21,7 +21,7 @@ from tests.live.sip import Message
 if TYPE_CHECKING:
     from tests.live.phone import Phone
 
-WAIT = 10.0                 # seconds for anything that should happen at once
+WAIT = 10.0  # seconds for anything that should happen at once
 
 
 class PhoneError(AssertionError):
@@ -37,26 +37,26 @@ class Call:
     def __init__(self, phone: Phone, *, outgoing: bool, number: str) -> None:
         self.phone = phone
         self.outgoing = outgoing
-        self.tried = False                         # Asterisk has the INVITE
-        self.number = number                       # dialled, or the caller's
+        self.tried = False  # Asterisk has the INVITE
+        self.number = number  # dialled, or the caller's
         self.state = "calling"
         self.status = 0
         self.started = time.time()
-        self.up_at = 0.0                           # wall clock; 0 while not (yet)
+        self.up_at = 0.0  # wall clock; 0 while not (yet)
         self.ended_at = 0.0
         self.ended_by_us = False
-        self.notified: list[int] = []              # statuses told by NOTIFY sipfrag after a REFER
+        self.notified: list[int] = []  # statuses told by NOTIFY sipfrag after a REFER
         self.stream = Stream(phone.ticker, phone.voice)
-        self.direction = "sendrecv"                # as we last asked
+        self.direction = "sendrecv"  # as we last asked
         self.their_direction = "sendrecv"
         phone.ticker.add(self.stream)
         self.call_id = sip.token()
         self.local_tag = sip.token()
         self.remote_tag = ""
-        self.remote_uri = ""                       # To of what we send
+        self.remote_uri = ""  # To of what we send
         self.remote_target = ""
         self.invite: Message | None = None
-        self.last_answer: Message | None = None    # to the INVITE, for when it comes again
+        self.last_answer: Message | None = None  # to the INVITE, for when it comes again
         self._ack: Message | None = None
         self._acknowledged = False
         self._cancelled = False
@@ -207,7 +207,7 @@ class Call:
         await self.until(over, "end of the transfer")
         status = next((status for status in self.notified if status >= 200), 0)
         if status < 300:
-            with contextlib.suppress(PhoneError):      # Asterisk usually says BYE itself
+            with contextlib.suppress(PhoneError):  # Asterisk usually says BYE itself
                 await self.until(lambda: self.state == "ended", "BYE after the transfer", 0.3)
             await self.hangup()
         return status
@@ -286,7 +286,7 @@ class Call:
             if not self._cancelled:
                 self._is_up()
         self.phone.send(self._ack)
-        if self._cancelled and self.state != "ended":      # the 200 crossed our CANCEL
+        if self._cancelled and self.state != "ended":  # the 200 crossed our CANCEL
             self._end(200, by_us=True)
             self.phone.background(self.phone.request(self.within("BYE")))
 

@@ -42,7 +42,7 @@ def heard(path: Path, call: Call, said: Iterable[int] | None = None) -> Heard:
     """
     assert call.stream.voice is not None
     truth = list(call.said() if said is None else said)
-    runs = voice_in(path, call)
+    runs = voice_in(path, call, since=call.up_at)
     there = {number % CYCLE for number in signals.frames_of(runs)}
     present = [number for number in truth if number % CYCLE in there]
     first, last = (present[0], present[-1]) if present else (truth[-1] + 1, truth[-1]) if truth else (0, 0)
@@ -63,12 +63,15 @@ def skew_ms(path: Path, *calls: Call) -> float:
     return max(places) - min(places) if places else 0.0
 
 
-def voice_in(path: Path, call: Call) -> list[Run]:
-    """The runs of this call's telephone in a file."""
+def voice_in(path: Path, call: Call, since: float = 0.0) -> list[Run]:
+    """The runs of this call's telephone in a file.
+
+    `since`: the file begins with what was said about then. It numbers runs too short to have one place in the
+    code; without it they go without a number.
+    """
     assert call.stream.voice is not None
-    return signals.hear(signals.load(path), [call.stream.voice], near=next(iter(call.said()), None))[
-        call.stream.voice
-    ]
+    near = call.phone.ticker.number_at(since) if since else None
+    return signals.hear(signals.load(path), [call.stream.voice], near=near)[call.stream.voice]
 
 
 def audible(path: Path) -> set[int]:
@@ -76,9 +79,9 @@ def audible(path: Path) -> set[int]:
     return {voice for voice, runs in signals.hear(signals.load(path)).items() if runs}
 
 
-def frames_in(path: Path, call: Call) -> set[int]:
-    """The numbers of this call's frames that are in a file."""
-    there = set(signals.frames_of(voice_in(path, call)))
+def frames_in(path: Path, call: Call, since: float = 0.0) -> set[int]:
+    """The numbers of this call's frames that are in a file; `since`: see `voice_in`."""
+    there = set(signals.frames_of(voice_in(path, call, since)))
     return {number for number in call.said() if number % CYCLE in there}
 
 

@@ -17,7 +17,7 @@ from tests.live.placing import HOP, Levels, Piece, Run, sharpened, with_edges
 from tests.live.voices import AMPLITUDE, FRAME, FRAME_MS, HOLD_TONE_HZ, RATE, VOICES, Samples, frequency
 
 _PRESENT = 0.5
-_BLOCK = 400 * 150          # hops looked at at once, a minute; 400 hops hold whole cycles of 50 Hz multiples
+_BLOCK = 400 * 150  # hops looked at at once, a minute; 400 hops hold whole cycles of 50 Hz multiples
 
 
 def hear(
@@ -65,12 +65,10 @@ def _tone_levels(samples: NDArray[np.float32], frequencies: Sequence[int]) -> Le
     return np.concatenate(found)
 
 
-def _runs_of(
-    levels: Levels, samples: Samples, voice: int, at_least: int, near: int | None
-) -> list[Run]:
+def _runs_of(levels: Levels, samples: Samples, voice: int, at_least: int, near: int | None) -> list[Run]:
     rows = list(_frames_in_a_row(levels))
     numbers = iter(numbered([tone for _, tones in rows for tone in tones], _steps(rows), near))
-    found: list[Piece] = []      # ms of the first whole frame, tones, number
+    found: list[Piece] = []  # ms of the first whole frame, tones, number
     for start, tones in rows:
         for offset, piece, first in _consecutive(tones, [next(numbers) for _ in tones]):
             found += sharpened(levels, samples, voice, start + FRAME_MS * offset, piece, first)
@@ -103,9 +101,7 @@ def _consecutive(tones: list[int], numbers: list[int]) -> Iterable[tuple[int, li
             start = i
 
 
-def _beside(
-    piece: Piece, kept: list[Piece]
-) -> Piece | None:
+def _beside(piece: Piece, kept: list[Piece]) -> Piece | None:
     """A piece too short to stand alone, if it touches a run or lies within 200 ms of one on its grid."""
     at, tones, number = piece
     if piece in kept or not tones:
@@ -136,7 +132,7 @@ def _frames_in_a_row(levels: Levels) -> Iterable[tuple[int, list[int]]]:
         position = onset
         while position < len(loudest) and loudest[position] >= _PRESENT:
             if tones and tone[position] == tones[-1]:
-                break        # a voice never says the same tone twice: a cut, or a doubled frame
+                break  # a voice never says the same tone twice: a cut, or a doubled frame
             tones.append(int(tone[position]))
             position += FRAME // HOP
         yield onset, tones

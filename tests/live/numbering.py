@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 TONES = 4
-_ORDER = 11                 # 3**11 frames of 20 ms: 59 minutes before numbers repeat
-CYCLE = 3**_ORDER           # frame numbers are counted modulo this
-_UNIQUE = _ORDER + 1        # so many frames in a row have one place in the cycle
-_SURE = 20                  # so many have it even though a jump may lie among them
-_JUMP, _JUMP_FAR, _AS_SEEN, _NOISE = 1.0, 0.01, 0.1, 3.0      # costs of a reading
-_NEAR = 6                   # a recorder may run ahead or behind by so many frames
+_ORDER = 11  # 3**11 frames of 20 ms: 59 minutes before numbers repeat
+CYCLE = 3**_ORDER  # frame numbers are counted modulo this
+_UNIQUE = _ORDER + 1  # so many frames in a row have one place in the cycle
+_SURE = 20  # so many have it even though a jump may lie among them
+_JUMP, _JUMP_FAR, _AS_SEEN, _NOISE = 1.0, 0.01, 0.1, 3.0  # costs of a reading
+_NEAR = 6  # a recorder may run ahead or behind by so many frames
 
 
 @cache
@@ -78,7 +78,7 @@ def numbered(tones: Sequence[int], steps: Sequence[int], near: int | None) -> li
 def _anchors(tones: Sequence[int], steps: Sequence[int]) -> list[tuple[int, int, int]]:
     """Runs whose numbers are beyond doubt, in order: (index, number of the first, length)."""
     heard = bytes(tones)
-    breaks = np.cumsum(np.array(steps) > 1)              # silence within a run: no run
+    breaks = np.cumsum(np.array(steps) > 1)  # silence within a run: no run
     found: list[tuple[int, int, int]] = []
     at = 0
     while at + _UNIQUE <= len(heard):
@@ -104,7 +104,7 @@ def _longest_chain(runs: list[tuple[int, int, int]]) -> list[tuple[int, int, int
     length = np.array([run[2] for run in runs])
     best, before = length.astype(np.int64), np.full(len(runs), -1)
     for i in range(1, len(runs)):
-        fits = place[:i] + length[:i] - 5 <= place[i]          # a few frames may have been doubled
+        fits = place[:i] + length[:i] - 5 <= place[i]  # a few frames may have been doubled
         if fits.any():
             score = np.where(fits, best[:i], -1)
             before[i] = int(score.argmax())

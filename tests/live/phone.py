@@ -30,7 +30,7 @@ from tests.live.sip import Message
 
 __all__ = ["Call", "Phone", "PhoneError", "Phones"]
 
-_T1 = 0.5                   # RFC 3261: first retransmission
+_T1 = 0.5  # RFC 3261: first retransmission
 
 
 class Phone(asyncio.DatagramProtocol):
@@ -47,7 +47,7 @@ class Phone(asyncio.DatagramProtocol):
         self.voice = voice
         self.auto_answer: float | None = None
         self.calls: list[Call] = []
-        self.marks: list[tuple[str, str]] = []            # headers on every request
+        self.marks: list[tuple[str, str]] = []  # headers on every request
         self._transport: asyncio.DatagramTransport | None = None
         self._port = 0
         self._arrived = asyncio.Event()
@@ -224,7 +224,7 @@ class Phone(asyncio.DatagramProtocol):
             self._answer(key, sip.response(request, 200, "OK", call.local_tag))
             call.on_cancel()
         elif call is not None and request.method == "INVITE" and "tag=" not in request.get("to"):
-            if call.last_answer is not None:               # the same INVITE again
+            if call.last_answer is not None:  # the same INVITE again
                 self.send(call.last_answer)
         elif call is not None:
             answer = call.on_request(request)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from tests.live.numbering import CYCLE, tone_of
 from tests.live.voices import FRAME, FRAME_MS, RATE, Samples, tone_frame
 
-HOP = 8                     # the ear's time step in samples: 1 ms
+HOP = 8  # the ear's time step in samples: 1 ms
 Levels = NDArray[np.float32]
-Piece = tuple[float, list[int], int]        # ms of the first whole frame, the frames' tones, its number
+Piece = tuple[float, list[int], int]  # ms of the first whole frame, the frames' tones, its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,7 @@ def sharpened(
     yield start, tones, first
 
 
-def _shift(
-    levels: Levels, samples: Samples, voice: int, at_ms: float, tones: list[int]
-) -> float:
+def _shift(levels: Levels, samples: Samples, voice: int, at_ms: float, tones: list[int]) -> float:
     """How many ms later than `at_ms` (up to 11, either way) these tones lie; 0 for less than three."""
     if len(tones) < 3:
         return 0.0
@@ -92,7 +90,7 @@ def _where_it_jumps(
         - _match(samples, voice, before_ms + FRAME_MS * i, tones[i])
         for i in range(earliest, len(tones))
     ]
-    sums = np.cumsum([0.0, *reversed(gain)])[::-1]      # what is gained by jumping before each frame
+    sums = np.cumsum([0.0, *reversed(gain)])[::-1]  # what is gained by jumping before each frame
     return max(1, earliest + int(sums.argmax()))
 
 
@@ -102,9 +100,7 @@ def _match(samples: Samples, voice: int, at_ms: float, tone: int) -> float:
     return float(piece @ np.frombuffer(tone_frame(voice, tone), "<i2")[: len(piece)].astype(np.float64))
 
 
-def with_edges(
-    levels: Levels, at_ms: float, tones: list[int], first: int, after_ms: float
-) -> Run:
+def with_edges(levels: Levels, at_ms: float, tones: list[int], first: int, after_ms: float) -> Run:
     """The run with its edges measured: frames of which only a part is there count with that part."""
     end = at_ms + len(tones) * FRAME_MS
     if first < 0:

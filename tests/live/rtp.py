@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from tests.live.signals import FRAME, RATE, Signal, tone_of, ulaw_encode
 
 TICK = 0.02
-NICE = -15                  # telephones and Asterisk come before other programs, where that is allowed
-_SLOTS = 4                  # telephones do not all send in the same millisecond
+NICE = -15  # telephones and Asterisk come before other programs, where that is allowed
+_SLOTS = 4  # telephones do not all send in the same millisecond
 _ULAW = 0
-EVENT = 101                 # payload type of RFC 4733 digits
+EVENT = 101  # payload type of RFC 4733 digits
 _DIGITS = "0123456789*#ABCD"
 
 
@@ -32,9 +32,9 @@ _DIGITS = "0123456789*#ABCD"
 class Heard:
     """What one telephone got: packets as they came."""
 
-    at: list[float] = field(default_factory=list)          # wall clock, seconds
-    payload: list[bytes] = field(default_factory=list)     # ulaw, usually 160 bytes
-    digits: list[str] = field(default_factory=list)        # RFC 4733 digits, one each
+    at: list[float] = field(default_factory=list)  # wall clock, seconds
+    payload: list[bytes] = field(default_factory=list)  # ulaw, usually 160 bytes
+    digits: list[str] = field(default_factory=list)  # RFC 4733 digits, one each
 
     def sound(self, since: float = 0.0, until: float = float("inf")) -> bytes:
         """The ulaw that came in that time, in order of arrival, gaps closed."""
@@ -135,10 +135,10 @@ class Stream:
         end = digit.sent == digit.packets
         if end:
             self._digits.popleft()
-        if not digit.name:                                  # the pause between two digits
+        if not digit.name:  # the pause between two digits
             return
         body = struct.pack("!BBH", _DIGITS.index(digit.name), 0x80 * end | 10, digit.sent * FRAME)
-        for _ in range(3 if end else 1):                    # RFC 4733: the end is said three times
+        for _ in range(3 if end else 1):  # RFC 4733: the end is said three times
             kind = EVENT | 0x80 * (digit.sent == 1)
             self._put(struct.pack("!BBHII", 0x80, kind, self._sequence, digit.stamp, self._ssrc) + body)
             self._sequence = (self._sequence + end) & 0xFFFF
@@ -151,7 +151,7 @@ class Stream:
 
     def _put(self, packet: bytes) -> None:
         remote = self.remote
-        if remote is not None:      # the call may end between two packets of this thread
+        if remote is not None:  # the call may end between two packets of this thread
             with contextlib.suppress(OSError):
                 self.socket.sendto(packet, remote)
 
@@ -160,8 +160,8 @@ class Ticker:
     """The clock and the thread. Tick `n` of the phones in slot `s` is due at `started + 0.02 n + 0.005 s`."""
 
     def __init__(self) -> None:
-        self.started = 0.0                            # wall clock of tick 0
-        self.worst_delay = 0.0                        # how late a tick came, at worst, in seconds
+        self.started = 0.0  # wall clock of tick 0
+        self.worst_delay = 0.0  # how late a tick came, at worst, in seconds
         self._slots: list[list[Stream]] = [[] for _ in range(_SLOTS)]
         self._poll = select.epoll()
         self._streams: dict[int, Stream] = {}

@@ -32,7 +32,8 @@ _FIRST = 101
 _TRUNK = "trunk"
 _TRUNKS_VOICE = 7
 _SLACK = 0.3  # seconds around a press, on a machine with 45 calls
-_MOST = 0.6  # milliseconds are asserted elsewhere, one call at a time
+_STUTTER = 0.06  # seconds that a telephone's packet may leave late
+_MOST = 0.5  # milliseconds are asserted elsewhere, one call at a time
 
 # What a pair of policies comes to; a trunk has none.
 NEVER, ALWAYS, ON_DEMAND = "never", "always", "on-demand"
@@ -58,7 +59,7 @@ class Cell:
     caller: str = ""
     callee: str = ""
     calls: tuple[Call, Call] | None = None
-    pressed_at: float = 0.0
+    pressed: tuple[float, float] = (0.0, 0.0)
     answer: str = ""
     files: list[Path] = field(default_factory=list)
 
@@ -139,15 +140,19 @@ class Played:
 
 @pytest.fixture(scope="module", params=[22, 16])
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    folder = tmp_path_factory.mktemp("matrix")
-    script = agi_script(folder, folder / "recorderd" / "control.sock")
-    matrix = cells()
-    policy = {c.caller: c.caller_mode for c in matrix if c.caller_mode}
-    policy |= {c.callee: c.callee_mode for c in matrix if c.callee_mode}
-    options = {"dialplan": DIALPLAN.format(script=script), "endpoints": 99}
-    with scene(request.param, folder, policy, **options) as house:
-        files = asyncio.run(_play(house, matrix))
-        yield Played(house, matrix, files)
+    for stutter_allowed in (_STUTTER, float("inf")):
+        folder = tmp_path_factory.mktemp("matrix")
+        script = agi_script(folder, folder / "recorderd" / "control.sock")
+        matrix = cells()
+        policy = {c.caller: c.caller_mode for c in matrix if c.caller_mode}
+        policy |= {c.callee: c.callee_mode for c in matrix if c.callee_mode}
+        options = {"dialplan": DIALPLAN.format(script=script), "endpoints": 99}
+        with scene(request.param, folder, policy, **options) as house:
+            files = asyncio.run(_play(house, matrix))
+            # A machine too busy to let 90 telephones speak in time gets a second chance.
+            if house.stutter <= stutter_allowed:
+                yield Played(house, matrix, files)
+                return
 
 
 async def _play(house: Scene, matrix: list[Cell]) -> list[Path]:
@@ -175,10 +180,11 @@ async def _play_cell(house: Scene, phones: Phones, cell: Cell) -> None:
     cell.calls = (call, other)
     await asyncio.sleep(1.0)
     presser = cell.caller if cell.caller_mode else cell.callee
+    began = time.time()
     said = await asyncio.to_thread(
         house.daemon.control.press, "toggle", presser, by=presser, source="cli", reason=""
     )
-    cell.answer, cell.pressed_at = said["outcome"], time.time()
+    cell.answer, cell.pressed = said["outcome"], (began, time.time())
     await asyncio.sleep(1.2)
     await call.hangup()
     await other.ended()
@@ -198,9 +204,10 @@ def test_each_pair_of_policies_is_obeyed(played: Played, index: int) -> None:
     assert len(cell.files) == 1, cell.files
     assert ears.audible(cell.files[0]) == {call.stream.voice for call in cell.calls}
     for call in cell.calls:
-        there = ears.frames_in(cell.files[0], call)
-        before = set(call.said(until=cell.pressed_at - _SLACK))
-        after = set(call.said(since=cell.pressed_at + _SLACK))
+        since = cell.pressed[0] if cell.expected == ON_DEMAND else call.up_at
+        there = ears.frames_in(cell.files[0], call, since)
+        before = set(call.said(until=cell.pressed[0] - _SLACK))
+        after = set(call.said(since=cell.pressed[1] + _SLACK))
         assert len(there & after) >= _MOST * len(after)
         if cell.expected == ON_DEMAND:
             assert not there & before

@@ -65,7 +65,7 @@ async def test_a_blind_transfer_joins_the_others(phones: Phones):
     a, b, c = [await phones(number) for number in ("101", "102", "103")]
     c.auto_answer = 0.1
     call, other = await phones.connect(a, b)
-    await call.hearing(b.voice)                  # Asterisk refuses to transfer what is in no bridge yet
+    await call.hearing(b.voice)  # Asterisk refuses to transfer what is in no bridge yet
     assert await other.refer("103") == 200
     third = await c.ringing()
     await third.up()

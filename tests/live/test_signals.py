@@ -216,6 +216,6 @@ def test_frames_keep_their_numbers_through_5_percent_of_loss(seed, closed_up):
     runs = hear(through_ulaw(sound), [2], near=4990)[2]
     heard = frames_of(runs)
     wrong = set(heard) - set(kept)
-    assert len(missing(runs, kept)) <= 3      # a frame alone between two lost ones may be told amiss
+    assert len(missing(runs, kept)) <= 3  # a frame alone between two lost ones may be told amiss
     assert len(wrong) <= 3
     assert heard == sorted(heard)

@@ -24,8 +24,8 @@ RATE = 8000
 FRAME = 160
 FRAME_MS = 20.0
 VOICES = 8
-AMPLITUDE = 7000            # four voices together stay below full scale
-HOLD_TONE_HZ = 450          # hold music: between two voices' tones, orthogonal to all of them
+AMPLITUDE = 7000  # four voices together stay below full scale
+HOLD_TONE_HZ = 450  # hold music: between two voices' tones, orthogonal to all of them
 
 Samples = NDArray[np.int16]
 

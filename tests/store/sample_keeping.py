@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recorderd.core import rows
-from recorderd.core.keeping import Copy, Erasure, Hold, Kept, KeepState, Tag
+from recorderd.core.keeping import Copy, Erasure, Hold, KeepState, Kept, Tag
 from tests.store.sample import T
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-Anchor = tuple[float, float]        # wall clock in seconds, ms of audio in the file by then
+Anchor = tuple[float, float]  # wall clock in seconds, ms of audio in the file by then
 
 
 class Growth:
@@ -66,7 +66,7 @@ def place(
     marks = [(0.0, 0.0), *reversed(marks)]
     held = [(bridged(a), bridged(b)) for a, b in holds]
     pieces: list[tuple[float, float, float]] = []
-    behind = 0.0                     # how much later than in the file the present place lies
+    behind = 0.0  # how much later than in the file the present place lies
     for (ms, at), (next_ms, next_at) in pairwise(marks):
         short = next_at - next_ms - behind
         if short < 40 or next_ms <= ms:

@@ -25,8 +25,8 @@ class Lane:
     path: Path
     uniqueid: str
     call: Call
-    started: float = 0.0            # wall clock of MixMonitorStart's Timestamp
-    stopped: float = float("inf")   # wall clock of MixMonitorStop's, if stopped
+    started: float = 0.0  # wall clock of MixMonitorStart's Timestamp
+    stopped: float = float("inf")  # wall clock of MixMonitorStop's, if stopped
     mixmonitor_id: str = ""
 
 

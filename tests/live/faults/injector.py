@@ -70,7 +70,9 @@ class Injected:
     until: float = field(default=float("inf"))
 
 
-async def inject(house: House, faults: Iterable[Fault], gap: tuple[float, float], patience: float) -> list[Injected]:
+async def inject(
+    house: House, faults: Iterable[Fault], gap: tuple[float, float], patience: float
+) -> list[Injected]:
     """Break and mend one thing after the other, with random pauses between."""
     done: list[Injected] = []
     for fault in faults:
@@ -86,7 +88,10 @@ async def inject(house: House, faults: Iterable[Fault], gap: tuple[float, float]
         with suppress(AssertionError, TimeoutError, Exception):
             await until(lambda: _well(house), f"well again after {fault.name}", patience)
             one.well = time.time()
-        print(f"{fault.name}: {one.ended - one.began:.2f} s, well after {one.well - one.ended:.2f} s", flush=True)
+        print(
+            f"{fault.name}: {one.ended - one.began:.2f} s, well after {one.well - one.ended:.2f} s",
+            flush=True,
+        )
     return done
 
 
@@ -96,7 +101,9 @@ async def _well(house: House) -> bool:
         status = await asyncio.to_thread(house.daemon.control.status)
     except ControlError:
         return False
-    return bool(status["asterisk"]["connected"] and not status["store"]["away"] and not status["store"]["journal"])
+    return bool(
+        status["asterisk"]["connected"] and not status["store"]["away"] and not status["store"]["journal"]
+    )
 
 
 # --- the faults --------------------------------------------------------------------------------
@@ -180,17 +187,31 @@ FAULTS = (
     Fault("daemon killed", _kill, _respawn, (0.0, 2.5), "kill -9, started again by the service manager"),
     Fault("daemon stopped", _freeze_daemon, _thaw_daemon, (0.3, 2.5), "SIGSTOP, as on a machine that swaps"),
     Fault("link reset", _link("cut"), _nothing, (0.0, 0.0), "every AMI connection gets an RST"),
-    Fault("link refused", _link("refuse"), _link("pass"), (0.5, 3.0), "an RST, and nobody listens for a while"),
-    Fault("link silent", _link("hole"), _link("cut"), (0.5, 6.0), "half-open: nothing passes, nobody is told"),
+    Fault(
+        "link refused", _link("refuse"), _link("pass"), (0.5, 3.0), "an RST, and nobody listens for a while"
+    ),
+    Fault(
+        "link silent", _link("hole"), _link("cut"), (0.5, 6.0), "half-open: nothing passes, nobody is told"
+    ),
     Fault("link slow", _slow(0.1, 0.9), _link("pass"), (1.0, 4.0), "every chunk comes late, both ways"),
     Fault("core reload", _core_reload, _nothing, (0.2, 1.0), "`core reload` in Asterisk"),
-    Fault("Asterisk stopped", _stop_asterisk, _boot_asterisk, (0.0, 1.0), "`core stop now`, and started again"),
+    Fault(
+        "Asterisk stopped", _stop_asterisk, _boot_asterisk, (0.0, 1.0), "`core stop now`, and started again"
+    ),
     Fault("Asterisk killed", _kill_asterisk, _boot_asterisk, (0.0, 1.0), "kill -9, and started again"),
     Fault("database stopped", _stop_database, _start_database, (0.3, 5.0), "PostgreSQL stopped at once"),
     Fault("disk full", _disk("fill"), _disk("empty"), (1.0, 5.0), "no byte left where the lanes are"),
     Fault("disk frozen", _disk("freeze"), _disk("thaw"), (0.5, 6.0), "fsfreeze: whoever writes waits"),
-    Fault("disk gone", _disk("cover"), _disk("uncover"), (0.5, 4.0), "another, read-only, file system in its place"),
-    Fault("clock stepped", _clock(-3600, 3600), _clock(0, 0), (0.5, 3.0), "the daemon's clock is an hour off"),
+    Fault(
+        "disk gone",
+        _disk("cover"),
+        _disk("uncover"),
+        (0.5, 4.0),
+        "another, read-only, file system in its place",
+    ),
+    Fault(
+        "clock stepped", _clock(-3600, 3600), _clock(0, 0), (0.5, 3.0), "the daemon's clock is an hour off"
+    ),
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

@@ -39,7 +39,9 @@ class Talk:
 class Load:
     """Each pair calls again and again until `stop`. `talks` grows with each call that people heard each other in."""
 
-    def __init__(self, phones: Phones, pairs: Sequence[Pair], seed: int, seconds: tuple[float, float]) -> None:
+    def __init__(
+        self, phones: Phones, pairs: Sequence[Pair], seed: int, seconds: tuple[float, float]
+    ) -> None:
         self.talks: list[Talk] = []
         self.tried = 0
         self.pbx = asyncio.Event()
@@ -59,7 +61,8 @@ class Load:
             (await self._phones(callee)).auto_answer = 0.1
             await self._phones(caller)
         self._tasks = [
-            asyncio.create_task(self._pair(pair, random.Random(self._random.random()))) for pair in self._pairs
+            asyncio.create_task(self._pair(pair, random.Random(self._random.random())))
+            for pair in self._pairs
         ]
 
     async def stop(self) -> None:

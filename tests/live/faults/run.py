@@ -65,7 +65,13 @@ def pairs(count: int) -> list[Pair]:
 
 @contextlib.asynccontextmanager
 async def house(
-    version: int, folder: Path, phones_of: int, seed: int, seconds: tuple[float, float], *, clock: bool = False
+    version: int,
+    folder: Path,
+    phones_of: int,
+    seed: int,
+    seconds: tuple[float, float],
+    *,
+    clock: bool = False,
 ) -> AsyncIterator[tuple[House, list[Pair]]]:
     """Asterisk, recorderd on PostgreSQL behind a bad network on a bad disk with a bad clock, and telephones."""
     mine = pairs(phones_of)
@@ -129,7 +135,9 @@ async def run(
 ) -> Run:
     """Play and judge. Without faults: `calls` calls."""
     begun = time.monotonic()
-    async with house(version, folder, phones_of, seed, seconds, clock=any("clock" in f.name for f in faults)) as (place, recorded):
+    async with house(
+        version, folder, phones_of, seed, seconds, clock=any("clock" in f.name for f in faults)
+    ) as (place, recorded):
         await place.load.start(calls)
         if faults:
             await asyncio.sleep(4.0)
@@ -150,9 +158,7 @@ async def run(
         alarms = await place.daemon.ledger(lambda store: store.alarms())
         left = scene.lane_files()
     spent = time.monotonic() - begun
-    return Run(
-        scene, done, verdicts, place.load.tried, spent, coverage, alarms, left, ticker.worst_delay
-    )
+    return Run(scene, done, verdicts, place.load.tried, spent, coverage, alarms, left, ticker.worst_delay)
 
 
 KINDS = ("whole", "told", "as wanted", "untold", "false-alarm", "forbidden", "doubled", "unaccounted")
@@ -254,9 +260,25 @@ def main() -> int:
         for verdict in played.of(kind):
             print(verdict)
     print({kind: len(played.of(kind)) for kind in KINDS}, "tried", played.tried, f"{played.seconds:.0f} s")
-    print("alarms", Counter(a.kind for a in played.alarms), "left", len(played.left), "worst delay", played.worst_delay)
+    print(
+        "alarms",
+        Counter(a.kind for a in played.alarms),
+        "left",
+        len(played.left),
+        "worst delay",
+        played.worst_delay,
+    )
     c = played.coverage
-    print("coverage: pending", len(c.pending), "unaccounted", [str(x) for x in c.unaccounted][:3], "orphans", c.orphans[:3], "lost", [r.name for r in c.lost][:3])
+    print(
+        "coverage: pending",
+        len(c.pending),
+        "unaccounted",
+        [str(x) for x in c.unaccounted][:3],
+        "orphans",
+        c.orphans[:3],
+        "lost",
+        [r.name for r in c.lost][:3],
+    )
     if args.keep:
         print(folder)
     else:

@@ -19,7 +19,7 @@ import pytest
 from recorderd.core.rows import Outcome
 from tests.live import ears
 from tests.live.daemon import until
-from tests.live.phone import Call, Phones
+from tests.live.phone import Call
 from tests.live.scene import Scene, hang_up, scene
 
 pytestmark = pytest.mark.live

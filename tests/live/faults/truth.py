@@ -81,7 +81,11 @@ class Verdict:
 
 
 def judge(
-    talks: Sequence[Talk], files: Iterable[Path], intervals: Sequence[Interval], wanted: Iterable[Pair], sent_at
+    talks: Sequence[Talk],
+    files: Iterable[Path],
+    intervals: Sequence[Interval],
+    wanted: Iterable[Pair],
+    sent_at,
 ) -> list[Verdict]:
     """Hold every talk against all files and all intervals. `sent_at` tells when a frame was said."""
     heard = _heard(talks, files)
@@ -90,7 +94,8 @@ def judge(
     for interval in intervals:
         by_pair.setdefault(frozenset(p.extension for p in interval.parties), []).append(interval)
     return [
-        _judge(talk, heard, by_pair.get(frozenset(talk.pair), []), talk.pair in pairs, sent_at) for talk in talks
+        _judge(talk, heard, by_pair.get(frozenset(talk.pair), []), talk.pair in pairs, sent_at)
+        for talk in talks
     ]
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.live.asterisk import free_port
 from tests.live import signals
+from tests.live.asterisk import free_port
 from tests.live.daemon import until
 from tests.live.rig_ami import RigAmi
 from tests.live.scene import Scene, scene
@@ -70,7 +70,13 @@ comebacktoorigin => yes
 comebackdialtime => 15
 parkext_exclusive => yes
 """
-_FEATURES = {"atxfernoanswertimeout": "4", "atxferloopdelay": "1", "atxfercallbackretries": "2", "atxferdropcall": "no", "transferdialattempts": "1"}
+_FEATURES = {
+    "atxfernoanswertimeout": "4",
+    "atxferloopdelay": "1",
+    "atxfercallbackretries": "2",
+    "atxferdropcall": "no",
+    "transferdialattempts": "1",
+}
 
 
 @dataclass
@@ -142,7 +148,9 @@ def _threads(pid: int) -> list[int]:
     return [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
 
 
-def _real_time(threads: Iterable[int], priority: int, how: int = os.SCHED_RR | os.SCHED_RESET_ON_FORK) -> None:
+def _real_time(
+    threads: Iterable[int], priority: int, how: int = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+) -> None:
     """Debian starts Asterisk so (`-p`). A shared machine's other work is not what is measured here."""
     with contextlib.suppress(PermissionError, ProcessLookupError):
         for thread in threads:

@@ -46,7 +46,13 @@ class Scenario:
     @property
     def id(self) -> str:
         """Its name for pytest and for a folder."""
-        return self.name.replace(" ", "-").replace(",", "").replace("*", "star").replace("#", "hash").replace("+", "and")
+        return (
+            self.name.replace(" ", "-")
+            .replace(",", "")
+            .replace("*", "star")
+            .replace("#", "hash")
+            .replace("+", "and")
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -69,7 +75,9 @@ class Cast:
     def fill(self, text: str, **more: str) -> str:
         """Put this scenario's numbers into a template; `{a_device}` is how Asterisk dials a."""
         devices = {
-            f"{party}_device": f"PJSIP/{self.numbers[party]}@{endpoint}" if party in self.outside else f"PJSIP/{endpoint}"
+            f"{party}_device": f"PJSIP/{self.numbers[party]}@{endpoint}"
+            if party in self.outside
+            else f"PJSIP/{endpoint}"
             for party, endpoint in self.endpoints.items()
         }
         return text.format(**self.numbers, **devices, **more)

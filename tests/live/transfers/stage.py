@@ -15,7 +15,7 @@ from tests.live.call import Call
 from tests.live.phone import Phone, Phones
 from tests.live.rig_ami import RigAmi
 from tests.live.scene import Scene
-from tests.live.transfers.scenario import X, Cast
+from tests.live.transfers.scenario import Cast, X
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
+from tests.live import call as phone
 from tests.live import ears, sip
 from tests.live.daemon import until
 from tests.live.transfers.scenario import X
@@ -66,15 +67,17 @@ class Rings(Step):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Step):
-    """`who` answers the telephone that rings, or is about to."""
+    """`who` answers the telephone that rings, or is about to; the newest call if there are several."""
 
     who: str
     seconds: float = 12.0
 
     async def play(self, stage: Stage) -> None:
-        await Rings(self.who, self.seconds).play(stage)
-        ringing = [call for call in stage.legs(self.who) if call.state == "ringing" and not call.outgoing]
-        await asyncio.sleep(REACH)
+        ringing: list[phone.Call] = []
+        while not ringing:
+            await Rings(self.who, self.seconds).play(stage)
+            await asyncio.sleep(REACH)
+            ringing = [call for call in stage.legs(self.who) if call.state == "ringing" and not call.outgoing]
         await ringing[-1].answer()
 
 
@@ -242,7 +245,9 @@ class Music(Step):
 
     async def play(self, stage: Stage) -> None:
         since = time.time()
-        await until(lambda: stage.leg(self.who).hears_hold_music(since=since) > 300, f"{self.who} hears music")
+        await until(
+            lambda: stage.leg(self.who).hears_hold_music(since=since) > 300, f"{self.who} hears music"
+        )
 
 
 # --- transfers by telephone ------------------------------------------------------------------------
@@ -411,7 +416,6 @@ class Press(Step):
         if self.by_code:
             leg, since = stage.leg(self.who), time.time()
             await leg.dtmf("*1")
-
 
             def told() -> list[str]:
                 return [tone for tone in ears.tones_heard(leg, since) if not tone.endswith("Hz")]

@@ -97,7 +97,13 @@ SCENARIOS = (
         parties=parties(a=O, b=O, c=O),
         steps=(
             *(Call("a", "b"), Press("a", "started"), Talk("ab", recorded=True)),
-            *(Consult("b", "c"), Talk("bc", recorded=False), Join("b"), Talk("ac", recorded=True), HangUp("a")),
+            *(
+                Consult("b", "c"),
+                Talk("bc", recorded=False),
+                Join("b"),
+                Talk("ac", recorded=True),
+                HangUp("a"),
+            ),
         ),
         stories=1,
         short=True,
@@ -125,7 +131,15 @@ SCENARIOS = (
     Scenario(
         name="attended by REFER, the first hangs up during the consultation",
         parties=parties(a=A, b=A, c=A),
-        steps=(Call("a", "b"), Talk("ab"), Consult("b", "c"), Talk("bc"), HangUp("a"), Talk("bc"), HangUp("c")),
+        steps=(
+            Call("a", "b"),
+            Talk("ab"),
+            Consult("b", "c"),
+            Talk("bc"),
+            HangUp("a"),
+            Talk("bc"),
+            HangUp("c"),
+        ),
     ),
     Scenario(
         name="blonde by REFER, joined while the third still rings",

@@ -25,7 +25,15 @@ SCENARIOS = (
     Scenario(
         name="blind by REFER, by the callee",
         parties=parties(a=A, b=A, c=A),
-        steps=(Call("a", "b"), Talk("ab"), Refer("b", "c"), Answer("c"), Talk("ac"), Referred("b"), HangUp("a")),
+        steps=(
+            Call("a", "b"),
+            Talk("ab"),
+            Refer("b", "c"),
+            Answer("c"),
+            Talk("ac"),
+            Referred("b"),
+            HangUp("a"),
+        ),
         stories=1,
         transfer=True,
         short=True,
@@ -34,7 +42,15 @@ SCENARIOS = (
     Scenario(
         name="blind by REFER, by the caller",
         parties=parties(a=A, b=A, c=A),
-        steps=(Call("a", "b"), Talk("ab"), Refer("a", "c"), Answer("c"), Talk("bc"), Referred("a"), HangUp("c")),
+        steps=(
+            Call("a", "b"),
+            Talk("ab"),
+            Refer("a", "c"),
+            Answer("c"),
+            Talk("bc"),
+            Referred("a"),
+            HangUp("c"),
+        ),
         stories=1,
         transfer=True,
         short=True,
@@ -60,7 +76,14 @@ SCENARIOS = (
     Scenario(
         name="blind by REFER, a call from outside",
         parties=parties(x=X, b=A, c=O),
-        steps=(Call("x", "b"), Talk("xb"), Refer("b", "c"), Answer("c"), Talk("xc", recorded=False), HangUp("x")),
+        steps=(
+            Call("x", "b"),
+            Talk("xb"),
+            Refer("b", "c"),
+            Answer("c"),
+            Talk("xc", recorded=False),
+            HangUp("x"),
+        ),
         stories=1,
         transfer=True,
     ),
@@ -95,7 +118,14 @@ SCENARIOS = (
     Scenario(
         name="blind by REFER, to a number that is none, and the call goes on",
         parties=parties(a=A, b=A),
-        steps=(Call("a", "b"), Talk("ab"), Refer("b", "{s}9"), Referred("b", well=False), Talk("ab"), HangUp("a")),
+        steps=(
+            Call("a", "b"),
+            Talk("ab"),
+            Refer("b", "{s}9"),
+            Referred("b", well=False),
+            Talk("ab"),
+            HangUp("a"),
+        ),
         stories=1,
     ),
     Scenario(

@@ -62,7 +62,13 @@ SCENARIOS = (
         parties=parties(a=O, b=O, c=N),
         dialplan=_ROOM,
         steps=(
-            *(*enters("a"), *enters("b"), Talk("ab", recorded=False), Press("a", "started"), Talk("ab", recorded=True)),
+            *(
+                *enters("a"),
+                *enters("b"),
+                Talk("ab", recorded=False),
+                Press("a", "started"),
+                Talk("ab", recorded=True),
+            ),
             *(*enters("c"), Talk("abc"), Press("b", "denied"), HangUp("c"), Talk("ab", recorded=True)),
             *(HangUp("a"), HangUp("b")),
         ),

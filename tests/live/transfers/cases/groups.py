@@ -63,7 +63,16 @@ SCENARIOS = (
         dialplan="exten => {s},1,Answer()\n same => n,Queue(q{s},,,,60)\n same => n,Hangup()",
         queues=team(3),
         steps=(
-            *(Staffed(), Dial("a", "{s}"), Rings("b"), Up("a"), Music("a"), Refuse("b"), Rings("c"), Ended("c")),
+            *(
+                Staffed(),
+                Dial("a", "{s}"),
+                Rings("b"),
+                Up("a"),
+                Music("a"),
+                Refuse("b"),
+                Rings("c"),
+                Ended("c"),
+            ),
             *(Answer("b"), Talk("ab"), HangUp("b")),
         ),
         stories=1,
@@ -153,7 +162,16 @@ SCENARIOS = (
         dialplan="exten => {s},1,Dial(Local/{t}@from-phones/n,30)\n same => n,Hangup()\n"
         "exten => {t},1,Dial({b_device},1)\n same => n,Dial(Local/{y}@from-phones&Local/{c}@from-phones,30)\n"
         " same => n,Hangup()",
-        steps=(Dial("x", "{s}"), Rings("b"), Ended("b"), Rings("y"), Answer("c"), Up("x"), Talk("xc"), HangUp("c")),
+        steps=(
+            Dial("x", "{s}"),
+            Rings("b"),
+            Ended("b"),
+            Rings("y"),
+            Answer("c"),
+            Up("x"),
+            Talk("xc"),
+            HangUp("c"),
+        ),
         stories=1,
     ),
     Scenario(

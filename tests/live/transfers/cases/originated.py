@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.live.transfers.scenario import A, N, O, Scenario, X, parties
-from tests.live.transfers.steps import Answer, HangUp, Join, Consult, Originate, Press, Refer, Talk
+from tests.live.transfers.steps import Answer, Consult, HangUp, Join, Originate, Press, Refer, Talk
 
 SCENARIOS = (
     Scenario(

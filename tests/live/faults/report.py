@@ -1,0 +1,79 @@
+"""The tables of docs/faults.md, made by long runs. By hand: `python -m tests.live.faults.report [SEED]`.
+
+Owns that page's marked places. What a run is, is `run`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.live.faults.injector import BY_NAME, FAULTS, chosen
+from tests.live.faults.run import BAD, Run, run, table
+
+REPORT = Path(__file__).resolve().parents[3] / "docs" / "faults.md"
+CLOCK = "clock stepped"
+NAMES = [fault.name for fault in FAULTS if fault.name != CLOCK]
+_MARK = "<!-- made by scripts/test --full: {} -->"
+
+
+def write_report(seed: int, *runs: Run) -> None:
+    """Put the table of a long run into docs/faults.md."""
+    injected = sum(len(one.injected) for one in runs)
+    talks = sum(len(one.verdicts) for one in runs)
+    what = "\n".join(f"* **{fault.name}**: {fault.what}." for fault in FAULTS)
+    rows = table(runs[0]) + "\n" + "\n".join(row for one in runs[1:] for row in table(one).splitlines()[2:])
+    stamp = time.strftime("%d %b %Y", time.gmtime())
+    text = (
+        f"{stamp}, Asterisk 22, seed {seed}: {injected} faults at random instants over {talks} talks; "
+        f"20 ms frames counted at the telephones and in the files.\n\n{rows}\n\n{what}"
+    )
+    _put("faults", text)
+
+
+def write_clean(played: Run) -> None:
+    """The line about the run without faults."""
+    stamp = time.strftime("%d %b %Y", time.gmtime())
+    missing = max(v.missing_ms for v in played.verdicts if v.wanted)
+    _put(
+        "clean",
+        f"{stamp}: {played.tried} calls without a fault, {len(played.alarms)} alarms, every talk whole "
+        f"(at worst {missing} ms missing, the frames in flight at its ends).",
+    )
+
+
+def _put(name: str, text: str) -> None:
+    begin, end = _MARK.format(name), _MARK.format(f"end of {name}")
+    page = REPORT.read_text()
+    head, _, rest = page.partition(begin)
+    _, _, tail = rest.partition(end)
+    REPORT.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}")
+
+
+async def nightly(seed: int, folder: Path, faults: int = 195) -> tuple[Run, Run]:
+    """At least 200 faults at random instants; the clock's have a run of their own, for libfaketime disturbs others."""
+    mixed = chosen(NAMES, faults, random.Random(seed))
+    played = await run(22, folder / "a", seed=seed, faults=mixed, phones_of=14)
+    clock = await run(22, folder / "b", seed=seed + 1, faults=[BY_NAME[CLOCK]] * 10, phones_of=8)
+    write_report(seed, played, clock)
+    return played, clock
+
+
+def main() -> int:
+    """A long run by hand."""
+    seed = int(sys.argv[1]) if sys.argv[1:] else 20261123
+    with tempfile.TemporaryDirectory(prefix="recorderd-nightly-") as folder:
+        for one in asyncio.run(nightly(seed, Path(folder))):
+            print(table(one))
+            for kind in BAD:
+                for verdict in one.of(kind):
+                    print(verdict)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
