@@ -120,12 +120,10 @@ class Talks:
                 talk.joined = left[0].id if left else None
             joins.extend((other, talk) for other in candidates if other is not talk and other not in left)
             talk.members = group
-            if talk.joined not in {other.id for other in left}:
-                talk.joined = None
             talk.linkedids.update(dict.fromkeys(self.calls.channels[u].linkedid for u in sorted(group)))
             for other in left:
                 if other.joined is None and talk.joined != other.id:
-                    other.joined = talk.id
+                    other.joined = talk.id  # one story with who left it, whichever goes on
             for uniqueid in group:
                 self._move_home(uniqueid, talk)
             claimed[talk.id] = talk
@@ -178,6 +176,8 @@ class Talks:
     def _join(other: Talk, talk: Talk) -> None:
         """Two conversations became one story. What somebody asked for in either goes on."""
         other.joined = talk.id
+        if talk.joined == other.id:
+            talk.joined = None
         talk.pressed = talk.pressed or other.pressed
 
     def _end(self, concerned: dict[str, Talk], at: float) -> None:

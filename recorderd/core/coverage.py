@@ -52,8 +52,8 @@ def reconcile(
     """Hold the ledger, Asterisk's CDRs and the spool against each other.
 
     `files` are the paths below the spool, `YYYY/MM/DD/name`; `kept` is what the archive knows of a recording,
-    by its id: an encoded file has another name, and one that was deleted as it should be is not lost. Give recordings and intervals of a period a
-    little longer than the CDRs': a call may begin before it.
+    by its id: an encoded file has another name, and one that was deleted as it should be is not lost. Give
+    recordings and intervals of a period a little longer than the CDRs': a call may begin before it.
     """
     judged = [i for i in intervals if i.outcome is not None]
     wanted = [i for i in judged if i.wanted]

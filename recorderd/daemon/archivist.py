@@ -200,12 +200,9 @@ class Archivist:
                 self.troubles.tell(f"archive-{error.kind}", f"The archive stands still: {error}")
             return False
         except AudioError as error:
-            await self._pipeline.failed(recording, str(error), counts=True)
-            self.troubles.tell(
-                "archive-failed",
-                f"{recording.name} stays as it is, its source is kept: {error}",
-                recording.id,
-            )
+            if await self._pipeline.failed(recording, str(error), counts=True):
+                sentence = f"{recording.name} stays as it is, its source is kept: {error}"
+                self.troubles.tell("archive-failed", sentence, recording.id)
         except StoreError as error:
             if self._table is None:
                 raise

@@ -7,7 +7,7 @@ first file goes and finished after a crash; a legal hold stops everybody, whatev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -155,9 +155,9 @@ class Keeper:
         await self._store.save([hold])
         await self._audit(hold.who, "hold", hold.id, hold.reason)
         late = 0
-        async for kept in self._walk([KeepState.DELETING, KeepState.DELETED]):
-            subject = (await self.subjects([kept.recording_id])).get(kept.recording_id)
-            late += subject is not None and keeping.holds(hold, subject)
+        async for page in self._pages([KeepState.DELETING, KeepState.DELETED]):
+            subjects = await self.subjects([kept.recording_id for kept in page])
+            late += sum(keeping.holds(hold, subject) for subject in subjects.values())
         return late
 
     async def release(self, id: str, who: str, reason: str) -> Hold | None:
@@ -232,18 +232,29 @@ class Keeper:
     async def sweep_deleted(self) -> int:
         """Remove whatever deleted audio is on the disk again; how many recordings had some."""
         count = 0
-        async for kept in self._walk([KeepState.DELETED]):
-            count += await self.remove_again(kept)
+        async for page in self._pages([KeepState.DELETED]):
+            recordings = await self._keeping.recordings_of([kept.recording_id for kept in page])
+            back = await asyncio.to_thread(self._there, page, recordings)
+            for kept in back:
+                count += await self.remove_again(kept)
         return count
+
+    def _there(self, page: Sequence[Kept], recordings: Mapping[str, Recording]) -> list[Kept]:
+        """Those of which some file is on the disk."""
+        return [
+            kept
+            for kept in page
+            if (recording := recordings.get(kept.recording_id)) is not None
+            and disposal.there(disposal.all_files(recording, kept, (), (), self._monitor))
+        ]
 
     # --- walking -------------------------------------------------------------------------------------
 
-    async def _walk(self, states: Sequence[KeepState]) -> AsyncIterator[Kept]:
+    async def _pages(self, states: Sequence[KeepState]) -> AsyncIterator[list[Kept]]:
         after = None
         while page := await self._keeping.walk(states, after=after, limit=_BATCH):
             after = (page[-1].started_at, page[-1].recording_id)
-            for kept in page:
-                yield kept
+            yield page
 
     async def _audit(self, who: str, action: str, object: str, why: str) -> None:
         row = AuditRow(

@@ -29,6 +29,7 @@ _DAY = 86_400
 # So much of a format must have been kept before its size is taken from here and not from the books.
 _MEASURED_SECONDS = HOUR
 _SAMPLE = 500
+_RECENT_DAYS = 28
 _WORDS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -96,7 +97,7 @@ async def look(
         used=place.used,
         room=place.free,
         bytes_per_second=per_second,
-        keeps=await ages(store, keeper, config),
+        keeps=await ages(store, keeper, config, now),
         part=((now + offset) % _DAY) / _DAY,
     )
     full_on = None
@@ -145,16 +146,18 @@ def current_rate(sums: Sequence[DaySum], sizes: Sequence[FormatSize], form: str,
     return rate + (beside / seconds if seconds else mix)
 
 
-async def ages(store: Store, keeper: Keeper, config: Config) -> dict[float, float]:
-    """Which share of the bytes goes at which age in days, by the rules and what the last recordings were."""
+async def ages(store: Store, keeper: Keeper, config: Config, now: float) -> dict[float, float]:
+    """Which share of the bytes goes at which age in days, by the rules and what the recordings of the last
+    weeks were.
+    """
     settings = config.archive
     default = settings.default
     if not settings.rules:
         return {} if settings.maximum == FOREVER else {settings.maximum / _DAY: 1.0}
     shares: Counter[float] = Counter()
-    after, sample = None, []
-    while page := await store.keeping.walk(IN_PLACE, after=after, limit=_SAMPLE):
-        after, sample = (page[-1].started_at, page[-1].recording_id), page
+    recent = (now - _RECENT_DAYS * _DAY, "")
+    sample = await store.keeping.walk(IN_PLACE, after=recent, limit=_SAMPLE)
+    sample = sample or await store.keeping.walk(IN_PLACE, limit=_SAMPLE)
     subjects = await keeper.subjects([kept.recording_id for kept in sample])
     for kept in sample:
         if kept.recording_id in subjects:

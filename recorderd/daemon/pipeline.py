@@ -70,18 +70,20 @@ class Pipeline:
             state = row.state
         return row
 
-    async def failed(self, recording: Recording, error: str, *, counts: bool) -> None:
-        """Have it tried again later; `counts`: it is this recording's own fault."""
+    async def failed(self, recording: Recording, error: str, *, counts: bool) -> bool:
+        """Have it tried again later; `counts`: it is this recording's own fault.
+
+        False when there is nothing to try again: somebody deleted it, and that is why it failed.
+        """
         row = (await self._keeping.kept([recording.id])).get(recording.id)
         if row is None or row.state not in keeping.UNFINISHED:
-            return
+            return False
         attempts = row.attempts if counts else max(0, row.attempts - 1)
         wait = WAITS[min(max(attempts, 1), len(WAITS)) - 1]
         state = KeepState.WAITING if row.state is KeepState.TAKEN else row.state
         later = self._tools.clock() + (wait if counts else 0.0)
-        await self._keeping.advance(
-            replace(row, state=state, error=error, attempts=attempts, not_before=later), row.state
-        )
+        waiting = replace(row, state=state, error=error, attempts=attempts, not_before=later)
+        return await self._keeping.advance(waiting, row.state)
 
     # --- the steps -------------------------------------------------------------------------------
 

@@ -150,7 +150,33 @@ def test_the_question_that_kills_asterisk_is_never_asked() -> None:
     ],
 )
 def test_our_feature_is_added_once_and_nothing_is_taken_away(offered: str, with_ours: str | None) -> None:
-    assert actions.features_with(offered, "recorderd") == with_ours
+    assert actions.features_with(offered, ["recorderd"]) == with_ours
+
+
+def test_several_features_are_added_each_once() -> None:
+    assert actions.features_with("b#x", ["a", "b"]) == "b#x#a"
+    assert actions.features_with("a#b", ["a", "b"]) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "ami", "deadlocks"),
+    [
+        ("18.18.0", "7.0.3", True),
+        ("18.19.0", "7.0.3", True),
+        ("certified/18.9-cert5", "7.0.3", True),
+        ("20.4.0", "9.0.0", True),
+        ("18.17.1", "7.0.3", False),
+        ("18.20.0", "7.0.3", False),
+        ("20.5.0", "9.0.0", False),
+        ("22.10.1+dfsg", "11.0.0", False),
+        ("", "7.0.3", True),
+        ("", "9.0.0", True),
+        ("", "5.0.4", False),
+        ("", "11.0.0", False),
+    ],
+)
+def test_muting_is_left_undone_where_it_can_lock_asterisk_up(version: str, ami: str, deadlocks: bool) -> None:
+    assert actions.mute_deadlocks(version, ami) is deadlocks
 
 
 @pytest.mark.parametrize("bad", ["", "/.*/", "/^PJSIP/"])

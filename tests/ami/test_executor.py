@@ -48,7 +48,15 @@ def reason(one: Linked, kind: type[events.Event]) -> str:
 
 
 def test_every_command_for_asterisk_has_an_executor() -> None:
-    executor = Executor(lambda *_a, **_k: None, lambda _e: None, lambda: 0.0, str, "f", lambda _e: None)  # type: ignore[arg-type]
+    executor = Executor(
+        lambda *_a, **_k: None,  # type: ignore[arg-type, return-value]
+        lambda _e: None,
+        lambda: 0.0,
+        str,
+        str,
+        ("f",),
+        lambda _e: None,
+    )
     assert executor._carry_out.keys() == BUILDERS.keys()
 
 
@@ -253,6 +261,32 @@ async def test_muting_names_the_one_recorder(
     await until(lambda: asterisk.actions("MixMonitorMute"))
     action = asterisk.actions("MixMonitorMute")[0]
     assert (action["State"], action["MixMonitorID"], action["Channel"]) == (state, "0x7f1", "u.1")
+
+
+async def test_an_asterisk_that_can_lock_up_on_muting_is_not_asked_to(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    """asterisk issue 233; the mask is carried out when the file is made."""
+    asterisk.version = "18.18.0"
+    asterisk.banner = "Asterisk Call Manager/7.0.3"
+    one = await linked()
+    await until(lambda: one.link.version == "18.18.0")
+    one.link.execute(commands.MixMonitorMute(lane_id="l1", uniqueid="u", mixmonitor_id="0x7f1", muted=True))
+    one.link.execute(commands.Setvar(uniqueid="u", variable="AFTER", value="1"))
+    await until(lambda: asterisk.actions("Setvar"))
+    assert asterisk.actions("MixMonitorMute") == []
+
+
+async def test_talks_that_may_not_go_on_are_sent_to_the_prompt_or_hung_up(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    asterisk.answers["Redirect"] = lambda action: fake_pbx.fail(action, "no such context")
+    asterisk.answers["Hangup"] = lambda action: fake_pbx.ok(action)
+    one.link.execute(commands.EndTalk(uniqueids=("u.1", "u.2")))
+    await until(lambda: len(asterisk.actions("Hangup")) == 2)
+    assert asterisk.actions("Redirect")[0]["ExtraChannel"] == "u.2"
+    assert [action["Channel"] for action in asterisk.actions("Hangup")] == ["u.1", "u.2"]
 
 
 async def test_muting_that_fails_is_told_to_people(asterisk: FakeAsterisk, linked: Link) -> None:

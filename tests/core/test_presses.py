@@ -7,10 +7,11 @@ from itertools import product
 import pytest
 
 from recorderd.core import commands, events
-from recorderd.core.conversations import Talk
+from recorderd.core.calls import Calls
+from recorderd.core.conversations import Talk, Talks
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Decision, FailMode, Mode
-from recorderd.core.presses import press
+from recorderd.core.presses import overdue, press
 from recorderd.core.rows import Mark
 
 
@@ -54,6 +55,8 @@ TABLE = {
     ("on-demand", True, "pause"): "paused",
     ("on-demand", False, "pause"): "denied",
     ("never", False, "pause"): "denied",
+    ("always", False, "pausing"): "paused",
+    ("never", False, "pausing"): "denied",
 }
 
 
@@ -101,3 +104,21 @@ def test_stopping_ends_a_pause() -> None:
     found = talk("on-demand", pressed=True, masked=True)
     ask(found, "stop")
     assert not found.masked
+
+
+def test_one_code_pauses_and_goes_on() -> None:
+    found = talk("always")
+    assert [ask(found, "pausing", at)[0] for at in (1.0, 2.0, 3.0)] == ["paused", "resumed", "paused"]
+
+
+def test_a_pause_ends_by_itself_and_the_ledger_says_who_ended_it() -> None:
+    found, out = talk("always"), Outbox()
+    event = events.Press(at=100.0, id="p", action="pause", uniqueid="1.0", by="101", source="feature-code")
+    press(found, event, out, longest_pause=60.0)
+    talks = Talks(Calls(), lambda: "id")
+    talks.talks["t"] = found
+    assert overdue(talks, 159.0, out) == set()
+    assert overdue(talks, 160.0, out) == found.members
+    assert not found.masked
+    marks = [c.row for c in out.take() if isinstance(c, commands.Save) and isinstance(c.row, Mark)]
+    assert [(mark.kind, mark.who) for mark in marks] == [("paused", "101"), ("resumed", "recorderd")]

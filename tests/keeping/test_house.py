@@ -172,7 +172,7 @@ async def test_rules_expire_their_share(world: World, store: Store) -> None:
     )
     keeper = keeper_of(world, store, Clock(NOW))
     assert world.config.archive.maximum == FOREVER
-    assert await outlook.ages(store, keeper, world.config) == {30.0: 0.5}
+    assert await outlook.ages(store, keeper, world.config, NOW) == {30.0: 0.5}
 
 
 async def test_people_are_warned_ahead_of_time(small_disk: Path, world: World, store: Store) -> None:

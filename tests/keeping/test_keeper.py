@@ -325,7 +325,8 @@ async def test_a_torn_line_in_the_memory_of_erasures_loses_only_itself(world: Wo
 # --- the worker and somebody who deletes, at once ------------------------------------------------------
 
 
-async def test_a_deletion_in_the_middle_of_an_encoding_leaves_nothing(either: World) -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_deletion_in_the_middle_of_an_encoding_leaves_nothing(either: World, when: str) -> None:
     store = either.open()
     await store.migrate()
     await either.add(store, 1)
@@ -334,13 +335,14 @@ async def test_a_deletion_in_the_middle_of_an_encoding_leaves_nothing(either: Wo
     real, loop = archivist._pipeline._encode, asyncio.get_running_loop()
 
     def encode_and_delete(subject: Any) -> Any:
-        made = real(subject)
+        made = real(subject) if when == "after" else None
         asyncio.run_coroutine_threadsafe(keeper.delete("r1", "cli:anna", "now"), loop).result(30)
-        return made
+        return made or real(subject)
 
     archivist._pipeline._encode = encode_and_delete  # type: ignore[method-assign]
     assert await archivist.once()
     await archivist.close()
+    assert await store.alarms() == []
     assert await states(store, 1) == ["deleted"]
     assert either.files() == set()
     await store.close()

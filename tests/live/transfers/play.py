@@ -98,6 +98,10 @@ class Played:
                 self._verdicts[name].faults.insert(0, self.errors[name])
         return self._verdicts[name]
 
+    def replace(self, verdict: Verdict) -> None:
+        """Another play of the same scenario counts."""
+        self._verdicts[verdict.cast.scenario.name] = verdict
+
     def strays(self) -> list[Path]:
         """Files that are of no scenario, or of two."""
         casts = [stage.cast for stage in self.stages.values()]

@@ -200,7 +200,7 @@ class Pause(Step):
 
     seconds: float = 0.5
 
-    async def play(self, stage: Stage) -> None:
+    async def play(self, _stage: Stage) -> None:
         await asyncio.sleep(self.seconds)
 
 

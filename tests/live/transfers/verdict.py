@@ -26,7 +26,6 @@ GAP_MS = 300.0
 _LINKED = 0.95
 _LEAST_MS = 200.0
 _MUSIC_MS = 100.0
-DEBUG = False
 _HEADER = 44
 _SURE = 12
 _BOTH = 3
@@ -132,18 +131,6 @@ def _voices_in(file: Path, stage: Stage, truth: Truth, verdict: Verdict) -> dict
         verdict.faults.append(f"{file.name} has {music:.0f} ms of hold music")
     near = min(truth.sent_at, default=None)
     runs = signals.hear(sound, near=near)
-    if DEBUG:
-        [
-            print(
-                file.name,
-                v,
-                [(round(r.start_ms), round(r.end_ms), r.first, r.last, round(r.cut_ms, 1)) for r in rr],
-                "DOUBLED",
-                signals.doubled(rr),
-            )
-            for v, rr in runs.items()
-            if signals.doubled(rr)
-        ]
     for voice in runs.keys() - set(stage.cast.voices.values()):
         if heard := signals.audible_ms(runs[voice]):
             verdict.faults.append(f"{file.name} has {heard:.0f} ms of voice {voice}, which is nobody's")
@@ -151,7 +138,7 @@ def _voices_in(file: Path, stage: Stage, truth: Truth, verdict: Verdict) -> dict
 
 
 def _frames(runs: Sequence[Run]) -> list[int]:
-    """The frames in the order of the sound; one that two runs share, because its place is off by a millisecond, once."""
+    """The frames in the order of the sound; one that two runs share, their places a millisecond off, once."""
     numbers: list[int] = []
     before: Run | None = None
     for run in runs:
@@ -191,8 +178,9 @@ def _check_audio(truth: Truth, inside: Mapping[Path, Mapping[str, Sequence[int]]
         verdict.forbidden_ms += FRAME_MS * len(forbidden)
         if leaked := forbidden & there:
             verdict.leaked_ms += FRAME_MS * len(leaked)
+            since = _clock(truth.sent_at[min(leaked)])
             verdict.faults.append(
-                f"{FRAME_MS * len(leaked):.0f} ms of {who} are there that must not be, from {_clock(truth.sent_at[min(leaked)])} on"
+                f"{FRAME_MS * len(leaked):.0f} ms of {who} are there that must not be, from {since} on"
             )
         sure = [number for voices in inside.values() for number in _surely(voices[who])]
         doubled = len(sure) - len(set(sure))
