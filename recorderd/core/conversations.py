@@ -68,9 +68,7 @@ class Talk:
 class Talks:
     """All live conversations. `home` is the one to which a channel last belonged."""
 
-    def __init__(
-        self, calls: Calls, new_id: Callable[[], str], longest_pause: float = LONGEST_PAUSE
-    ) -> None:
+    def __init__(self, calls: Calls, new_id: Callable[[], str], longest_pause: float = LONGEST_PAUSE) -> None:
         self.longest_pause = longest_pause
         self.calls = calls
         self.new_id = new_id

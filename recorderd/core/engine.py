@@ -121,9 +121,7 @@ class Engine:
                 self.ledger.mixed(event)
                 return set()
             case events.Press():
-                return presses.press(
-                    self.talks.of(event.uniqueid), event, self.out, self.talks.longest_pause
-                )
+                return presses.press(self.talks.of(event.uniqueid), event, self.out, self.talks.longest_pause)
             case events.PolicyChanged():
                 self.policy = event.policy
                 return set(self.calls.channels)
@@ -247,7 +245,7 @@ class Engine:
             folder = filenames.day_folder(at, self.policy.zone)
             self.recorder.start(channel, self._new_id(), folder, recording.id if recording else "", at)
         elif wanted is False and lane is not None and running:
-            self.recorder.stop(lane, at)
+            self.recorder.stop(lane)
 
     def _armed(self, channel: Channel, talk: Talk | None, at: float) -> bool:
         """Every party now ringing for this caller would make the decision *record*.

@@ -49,6 +49,11 @@ class Failing:
         who = " and ".join(self._recorder.calls.channels[u].name for u in members)
         self._out.alarm(at, "call-ended", f"The talk of {who} is ended: {why}", conversation=talk.id)
         mark = Mark(
-            id=f"{talk.id}-ended-{at:.3f}", conversation_id=talk.id, at=at, kind="ended", who="recorderd", text=why
+            id=f"{talk.id}-ended-{at:.3f}",
+            conversation_id=talk.id,
+            at=at,
+            kind="ended",
+            who="recorderd",
+            text=why,
         )
         self._out.do(commands.Save(row=mark))

@@ -122,7 +122,7 @@ class Recorder:
         self.save(lane)
         self.out.do(commands.MixMonitor(lane_id=lane_id, uniqueid=channel.uniqueid, path=lane.path))
 
-    def stop(self, lane: LiveLane, at: float) -> None:
+    def stop(self, lane: LiveLane) -> None:
         """Stop it as soon as Asterisk has confirmed it; until then the answer brings the plan back here."""
         if lane.state is LaneState.STARTING:
             return

@@ -47,8 +47,9 @@ OVER = frozenset((S.CLOSED, S.REFUSED, S.LOST, S.DISCARDED))
 class LiveLane:
     """A lane that runs, or whose file is not dealt with yet. `stretches` are when its file grew.
 
-    `muted` is None after a restart: nobody remembers. `restored`: it is from before one. `kept`: its file must stay. `not_before`: it was started
-    for a recording that began then. `silent_ms`: for so long no packet came on its channel.
+    `muted` is None after a restart: nobody remembers. `restored`: it is from before one. `kept`: its file must
+    stay. `not_before`: it was started for a recording that began then. `silent_ms`: for so long no packet came
+    on its channel.
     """
 
     id: str

@@ -105,7 +105,7 @@ def test_no_second_recorder_starts_while_one_is_not_gone(state) -> None:
 
 def test_a_stop_is_asked_for_twice_before_it_is_given_up() -> None:
     recorder, lane, out = recorder_with_a_lane(S.RECORDING)
-    recorder.stop(lane, T)
+    recorder.stop(lane)
     recorder.fact(FACTS["stop failed"])
     assert lane.state is S.STOPPING
     stops = [c for c in out.take() if isinstance(c, commands.StopMixMonitor)]

@@ -233,7 +233,7 @@ async def transferred(stage: Stage) -> Shown:
     a, b, c = [await stage.phones(n) for n in ("101", "102", "103")]
     calls: list[Call] = []
 
-    async def during(call: Call, other: Call) -> None:
+    async def during(_call: Call, other: Call) -> None:
         await stage.talk(2.0)
         sending = asyncio.create_task(other.refer("103"))
         third = await c.ringing()

@@ -89,7 +89,7 @@ class Load:
         call = await caller.call(callee.number)
         await call.up()
         until = time.monotonic() + seconds
-        while time.monotonic() < until and call.state == "up" and self.pbx.is_set():
+        while time.monotonic() < until and call.state == "up" and self.pbx.is_set():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         await self.pbx.wait()
         await call.hangup()

@@ -78,7 +78,7 @@ async def house(
     recorded = [pair for i, pair in enumerate(mine) if i % NEVER_EVERY != NEVER_EVERY - 1]
     async with contextlib.AsyncExitStack() as stack:
         short = Path(tempfile.mkdtemp(prefix="rdpg"))
-        short.chmod(0o755)
+        short.chmod(0o755)  # noqa: ASYNC240
         cluster = Cluster(short / "c")
         stack.callback(cluster.destroy)
         cluster.start()

@@ -180,15 +180,12 @@ TABLE = {
 @pytest.mark.parametrize("dead", TABLE)
 async def test_each_mode_does_what_it_says(house: House, dead) -> None:  # type: ignore[no-untyped-def]
     expected = TABLE[dead]
-    async with house.scene.phones() as phones:
-        async with dead(house):
-            calls = [
-                live(phones, caller, callee, callee, wait=expected[mode].ended)
-                for mode, (caller, callee) in PAIRS.items()
-            ]
-            *lived, emergency = await asyncio.gather(
-                *calls, live(phones, "109", EMERGENCY, "110", wait=False)
-            )
+    async with house.scene.phones() as phones, dead(house):
+        calls = [
+            live(phones, caller, callee, callee, wait=expected[mode].ended)
+            for mode, (caller, callee) in PAIRS.items()
+        ]
+        *lived, emergency = await asyncio.gather(*calls, live(phones, "109", EMERGENCY, "110", wait=False))
     assert dict(zip(PAIRS, lived, strict=True)) == expected
     assert emergency == Lived(True), "an emergency call waits for nobody"
     await house.scene.daemon.idle(40)
@@ -200,4 +197,4 @@ async def test_what_could_not_be_recorded_is_in_the_ledger_and_was_told(house: H
     assert faults
     alarms = await house.scene.daemon.ledger(lambda store: store.alarms())
     assert {"place-failed", "call-ended"} <= {alarm.kind for alarm in alarms}
-    assert Path(house.scene.daemon.log).exists()
+    assert Path(house.scene.daemon.log).exists()  # noqa: ASYNC240

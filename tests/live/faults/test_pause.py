@@ -66,7 +66,9 @@ async def test_what_is_said_and_pressed_in_a_pause_is_nowhere_and_the_time_is_ke
         assert forbidden
         assert not forbidden & there
         assert len(wanted & there) >= 0.9 * len(wanted)
-    assert ears.skew_ms(take.file, call, other) <= 100, "the time is kept: later words lie where they were said"
+    assert ears.skew_ms(take.file, call, other) <= 100, (
+        "the time is kept: later words lie where they were said"
+    )
     assert [(row.masked, row.outcome) for row in take.intervals] == [
         (False, Outcome.RECORDED),
         (True, Outcome.RECORDED),

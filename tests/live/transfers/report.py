@@ -132,7 +132,8 @@ def main() -> None:
 _INTRODUCTION = """# The transfer matrix, heard
 
 Made on {today} by `python -m tests.live.transfers.report`, beside real Asterisks and real SIP telephones over
-loopback, six calls at a time on two shared cores. {count} scenarios; what each is, stands in `tests/live/transfers/cases`.
+loopback, six calls at a time on two shared cores. {count} scenarios; what each is, stands in
+`tests/live/transfers/cases`.
 
 Every telephone says a voice of its own whose 20 ms frames are numbered, and keeps what it hears. From that alone it is
 known, frame by frame, who was in conversation with whom, and the policies of those say what had to be recorded and
