@@ -14,7 +14,6 @@ from tests.live.asterisk import Asterisk
 from tests.live.phone import Phones
 from tests.live.rig_ami import RigAmi
 
-
 # Not finished: their issue is open, and until they are they run in the long form only.
 _UNFINISHED = {"transfers", "faults"}
 
