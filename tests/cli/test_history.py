@@ -134,7 +134,7 @@ def test_recordings_are_told_with_their_paths(recorded: Program) -> None:
         (("--state", "failed"), 0),
         (("--conversation", "c1"), 1),
         (("--since", "5m"), 0),
-        (("--since", "1d", "--until", "11m"), 0),
+        (("--since", "1d", "--until", "1h"), 0),
     ],
 )
 def test_recordings_may_be_chosen(recorded: Program, argv: tuple[str, ...], count: int) -> None:

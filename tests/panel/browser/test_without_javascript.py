@@ -25,14 +25,16 @@ def test_the_filter_as_a_line_and_as_a_form(comes: Comes) -> None:
     page = guest.page
     everything = page.locator("table.calls tbody").count()
     page.fill("#q", "107 >60s")
-    page.click(".filter .line button")
+    with page.expect_navigation():
+        page.click(".filter .line button")
     long = page.locator("table.calls tbody")
     assert 0 < long.count() < everything
     assert all(int(cell) >= 60 for cell in page.locator("td.seconds").all_inner_texts())
     page.click("summary:has-text('More criteria')")
     page.fill("[name=longer]", "")
     page.select_option("[name=direction]", "missed")
-    page.click(".grid button")
+    with page.expect_navigation():
+        page.click(".grid button")
     texts = page.locator("td.seconds").all_inner_texts()
     assert texts
     assert set(texts) == {"missed"}
