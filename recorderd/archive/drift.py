@@ -51,10 +51,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """From sample `frames` on the offset may be another; here it is `offset`."""
+    """From sample `frames` on the offset may be another; here it is `offset`, and before it never below `low`."""
 
     frames: int
     offset: float
+    low: float
 
 
 def parts(
@@ -103,18 +104,22 @@ def _plausible(anchors: Iterable[Knot], end: Knot, rate: int) -> list[Knot]:
 
 def _turns(anchors: Sequence[Knot], end: Knot, rate: int) -> list[_Turn]:
     """Where the offset changes, with the first and the last sample; in between it stays or moves evenly."""
-    turns = [_Turn(0, 0.0)]
-    before = 0
+    turns = [_Turn(0, 0.0, 0.0)]
+    before, low = 0, 0.0
     for knot in (*anchors, end):
         offset = _offset(knot, rate)
         change = offset - turns[-1].offset
         if change > JITTER_SECONDS or change < -_SURPLUS_SECONDS:
             if before > turns[-1].frames:
-                turns.append(_Turn(before, turns[-1].offset))
-            turns.append(_Turn(knot.frames, offset))
+                turns.append(_Turn(before, turns[-1].offset, low))
+            turns.append(_Turn(knot.frames, offset, min(turns[-1].offset, offset)))
+            low = offset
+        elif change < -JITTER_SECONDS:
+            # Laid where it is all the same, but not surely spoken there.
+            low = min(low, offset)
         before = knot.frames
     if turns[-1].frames < end.frames:
-        turns.append(_Turn(end.frames, turns[-1].offset))
+        turns.append(_Turn(end.frames, turns[-1].offset, low))
     return turns
 
 
@@ -158,5 +163,5 @@ def _lacking_alone(
 
 def _start_of(turn: _Turn, following: _Turn, *, drop: int = 0) -> Part:
     """The samples between two turns, laid from the first turn on, without the last `drop` of them."""
-    low, high = sorted((turn.offset, following.offset))
+    low, high = min(turn.offset, following.low), max(turn.offset, following.offset)
     return Part(turn.frames, following.frames - drop, turn.offset, low, high)

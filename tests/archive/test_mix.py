@@ -134,6 +134,11 @@ def test_a_file_too_long_loses_its_end_and_is_cut_for_what_it_may_have_twice():
     assert heard == [*[0] * 2550, *range(2551, 5001)]
 
 
+def test_a_file_a_little_too_long_is_cut_for_what_it_may_have_twice():
+    heard = one(since((0, 5)), grew=since((0, 5)), keep=since((2, 5)), frames=5051)
+    assert heard == [*[0] * 2101, *range(2102, 5001)]
+
+
 def test_a_few_lost_packets_are_spread_and_one_silence_is_a_gap_in_the_middle():
     heard = one(since((0, 5)), grew=since((0, 5)), frames=4850)
     assert heard == [*range(1, 1617), *[0] * 75, *range(1617, 3234), *[0] * 75, *range(3234, 4851)]
