@@ -6,6 +6,8 @@ stage      one scenario on a running house: its telephones, numbers and channels
 cases      the scenarios themselves, by kind of call
 play       a house for many scenarios, and several of them at once
 truth      who heard whom, frame by frame, from what the telephones got
-verdict    files and CDR rows held against that truth
+evidence   what was left behind: files, CDR rows, our tables
+verdict    the files held against that truth
+linkage    the CDR rows held against the audio that they lead to
 report     the dated tables in docs
 """

@@ -21,9 +21,10 @@ from tests.live.asterisk import free_port
 from tests.live.daemon import until
 from tests.live.rig_ami import RigAmi
 from tests.live.scene import Scene, scene
+from tests.live.transfers.evidence import Evidence, belongs
 from tests.live.transfers.scenario import FIRST_EXTENSION, Cast, Scenario, cast
 from tests.live.transfers.stage import Stage
-from tests.live.transfers.verdict import Evidence, Verdict, belongs, judge
+from tests.live.transfers.verdict import Verdict, judge
 
 AT_ONCE = 6
 _PATIENCE = 60.0
@@ -255,16 +256,8 @@ async def gather(running: Scene) -> Evidence:
         )
 
 
-def run(
-    version: int, folder: Path, scenarios: Sequence[Scenario], *, at_once: int = AT_ONCE
-) -> tuple[contextlib.ExitStack, Played]:
-    """Boot a house and play; the house stands until the stack is closed."""
-    stack = contextlib.ExitStack()
+def run(version: int, folder: Path, scenarios: Sequence[Scenario], *, at_once: int = AT_ONCE) -> Played:
+    """Boot a house, play, and take it down again: what is left behind in `folder` can be judged at leisure."""
     casts = cast(list(scenarios))
-    with hurry():
-        running = stack.enter_context(house(version, folder, casts))
-        try:
-            return stack, asyncio.run(play(running, casts, at_once=at_once))
-        except BaseException:
-            stack.close()
-            raise
+    with hurry(), house(version, folder, casts) as running:
+        return asyncio.run(play(running, casts, at_once=at_once))
