@@ -90,6 +90,7 @@ class AsteriskLink:
         self._held: list[events.Event] | None = []
         self._one_picture = asyncio.Lock()
         self._since = 0.0
+        self._heard_up_to = 0.0
         self._believe_all_after = 0.0
         self._syncing: asyncio.Task[None] | None = None
         self._asterisk_version = ""
@@ -193,6 +194,7 @@ class AsteriskLink:
             self.malformed += 1
             log.warning("%s", error)
             return
+        self._heard_up_to = translate.timestamp(headers) or self._heard_up_to
         if event is None:
             return
         if type(event) is events.Hangup:
@@ -210,6 +212,7 @@ class AsteriskLink:
 
     def _pong(self, headers: wire.Headers, waited: float) -> None:
         self._clock.hear(translate.timestamp(headers), waited)
+        self._heard_up_to = translate.timestamp(headers) or self._heard_up_to
 
     # --- the picture
 
@@ -220,7 +223,10 @@ class AsteriskLink:
         if self._syncing is not None:
             self._syncing.cancel()
         self._held = []
-        self._put(events.ConnectionLost(at=self.now() - self._client.silent_for, reason=reason))
+        # What was on its way is lost too: we heard as far as Asterisk's own stamps say.
+        since = self._heard_up_to or self.now() - self._client.silent_for
+        self._heard_up_to = 0.0
+        self._put(events.ConnectionLost(at=min(since, self.now()), reason=reason))
 
     def _start_sync(self) -> None:
         if self._syncing is not None:

@@ -223,8 +223,14 @@ PRESSES: dict[str, str] = {
 """`UserEvent(NAME)` in the dialplan or in features.conf, and what the presser asks for with it."""
 
 
+UNPLAYED = "RecorderdUnplayed"
+"""What the dialplan include says when a prompt could not be played."""
+
+
 def user_event(m: Message) -> events.Event | None:
     """Any other UserEvent is somebody else's. The channel is the presser's own."""
+    if m.text("UserEvent") == UNPLAYED:
+        return events.PromptFailed(at=m.at, uniqueid=m.id("Uniqueid"))
     action = PRESSES.get(m.text("UserEvent"))
     if action is None:
         return None

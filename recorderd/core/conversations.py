@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from recorderd.core.calls import Calls
 from recorderd.core.policy import Decision, Mode
-from recorderd.core.recordings import LiveRecording
+from recorderd.core.recordings import BUFFERED, LiveRecording
 from recorderd.core.rows import Conversation, Interval, RecordingState
 
 LONGEST_PAUSE = 180.0
@@ -34,6 +34,7 @@ class Talk:
     linkedids: dict[str, None] = field(default_factory=dict)
     pressed: bool = False
     last_press: tuple[str, float] = ("", 0.0)
+    declined: bool = False
     masked: bool = False
     masked_until: float | None = None
     decision: Decision | None = None
@@ -49,6 +50,11 @@ class Talk:
     def wanted(self) -> bool:
         """People talk and policy wants it recorded."""
         return len(self.members) > 1 and self.decision is not None and self.decision.wanted
+
+    @property
+    def taken(self) -> bool:
+        """People talk, and sound is taken."""
+        return len(self.members) > 1 and self.decision is not None and self.decision.taken
 
     def row(self) -> Conversation:
         """This conversation as it is remembered."""
@@ -210,7 +216,8 @@ class Talks:
         if last := talk.interval or next(reversed(held), None):
             talk.masked = last.masked
             talk.masked_until = last.started_at + self.longest_pause if last.masked else None
-            talk.pressed = last.wanted and last.mode == Mode.ON_DEMAND
+            buffered = last.note == BUFFERED
+            talk.pressed = last.wanted and last.mode == Mode.ON_DEMAND and not buffered
         self.talks[talk.id] = talk
         for party in parties.values():
             self.calls.remember(party, talk.id if party.uniqueid in talking else None)

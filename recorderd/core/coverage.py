@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from recorderd.core.keeping import KeepState, Kept, files_of
-from recorderd.core.links import of_cdr
+from recorderd.core.links import of_beep, of_cdr
 from recorderd.core.rows import Cdr, Interval, Outcome, Recording, RecordingState
 
 FAULTS = (Outcome.NOT_RECORDED, Outcome.RECORDED_IN_ERROR, Outcome.PARTIAL)
@@ -90,7 +90,7 @@ def _length(interval: Interval) -> int:
 
 
 def _explained(cdr: Cdr, by_key: Mapping[str, Sequence[Interval]]) -> bool:
-    if cdr.answer is None or cdr.disposition != "ANSWERED":
+    if cdr.answer is None or cdr.disposition != "ANSWERED" or of_beep(cdr):
         return True
     near = [i for key in (cdr.uniqueid, cdr.channel, cdr.dstchannel) for i in by_key.get(key, ())]
     return any(i.cdr_uniqueid == cdr.uniqueid for i in near) or bool(of_cdr(cdr, near))

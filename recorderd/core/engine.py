@@ -21,6 +21,7 @@ from recorderd.core.ledger import Ledger
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Mode, Policy, Situation, decide
 from recorderd.core.recorder import Recorder
+from recorderd.core.recordings import BUFFERED
 from recorderd.core.rows import (
     Conversation,
     Direction,
@@ -71,6 +72,7 @@ class Engine:
             self.recorder, self.out, new_id, settings.monitor, settings.margin, settings.stereo
         )
         self._new_id = new_id
+        self._beep = 0
         self.failing = Failing(self.recorder, self.out)
         self._offered: set[str] = set()
 
@@ -122,6 +124,9 @@ class Engine:
                 return set()
             case events.Press():
                 return presses.press(self.talks.of(event.uniqueid), event, self.out, self.talks.longest_pause)
+            case events.PromptFailed():
+                self.ledger.unprompted(event)
+                return set()
             case events.PolicyChanged():
                 self.policy = event.policy
                 return set(self.calls.channels)
@@ -131,7 +136,7 @@ class Engine:
             case events.ConnectionLost():
                 return self._lost(event)
             case events.Shutdown():
-                return self._vanish(dict.fromkeys(self.calls.channels, event.at))
+                return self._vanish({u: event.ended.get(u, event.at) for u in self.calls.channels})
             case events.Resync():
                 return self._resync(event)
             case events.Hangup():
@@ -197,10 +202,20 @@ class Engine:
         if talk.interval is None and not talk.interval_end:
             at = talk.started_at
         situation = self._situation(talk.members, at)
-        talk.decision = decision = decide(self.policy, situation, pressed=talk.pressed)
+        decision = decide(self.policy, situation, pressed=talk.pressed)
+        if talk.declined:  # who ended a recording does not want what follows to be taken for later
+            decision = replace(decision, buffered=False)
+        talk.decision = decision
         before = talk.interval
-        if before is None or (before.wanted, before.mode, before.masked, _who(before.parties)) != (
-            decision.wanted,
+        if before is None or (
+            before.wanted,
+            before.note == BUFFERED,
+            before.mode,
+            before.masked,
+            _who(before.parties),
+        ) != (
+            decision.taken,
+            decision.buffered,
             decision.mode,
             talk.masked,
             talk.members,
@@ -234,7 +249,7 @@ class Engine:
         lane = self.recorder.on(channel.uniqueid)
         running = lane is not None and lane.running
         if talking:
-            wanted: bool | None = talking.wanted
+            wanted: bool | None = talking.taken
         elif channel.ringing or channel.consulted:
             wanted = self._armed(channel, talk, at)
         else:
@@ -243,7 +258,9 @@ class Engine:
         if wanted and not running:
             recording = talking.recording if talking else None
             folder = filenames.day_folder(at, self.policy.zone)
-            self.recorder.start(channel, self._new_id(), folder, recording.id if recording else "", at)
+            beep = talk.decision.beep if talk and talk.decision else self._beep
+            held = recording.id if recording else ""
+            self.recorder.start(channel, self._new_id(), folder, held, at, beep)
         elif wanted is False and lane is not None and running:
             self.recorder.stop(lane)
 
@@ -260,7 +277,9 @@ class Engine:
             self._situation(caller, at, (self._expected(number),)) for number in channel.consulted
         ]
         pressed = talk is not None and talk.pressed
-        return bool(expected) and all(decide(self.policy, s, pressed=pressed).wanted for s in expected)
+        decisions = [decide(self.policy, s, pressed=pressed) for s in expected]
+        self._beep = max((decision.beep for decision in decisions), default=0)
+        return bool(decisions) and all(decision.taken for decision in decisions)
 
     def _expected(self, number: str) -> Party:
         """Whom the dialplan is about to call: an extension if its device would be one."""
@@ -279,7 +298,7 @@ class Engine:
                     self.ledger.seen(recording)
             self.recorder.watch(lane, growing=True)
             self.recorder.mute(lane, talk.masked)
-        if recording and recording.state is RecordingState.RECORDING:
+        if recording and recording.asked and recording.state is RecordingState.RECORDING:
             self.tags.write(talk.members, talk.id, recording.name)
         never = talk.decision is not None and talk.decision.mode is Mode.NEVER
         if never and lane is None and self.recorder.foreign(channel.uniqueid):

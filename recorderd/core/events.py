@@ -295,6 +295,13 @@ class Press(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFailed(Event):
+    """The prompt before a call could not be played to this channel."""
+
+    uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChanged(Event):
     """A new policy is in force from `at` on, for running conversations too."""
 
@@ -358,7 +365,9 @@ class ConnectionLost(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shutdown(Event):
-    """Asterisk is going down; every channel ends with it."""
+    """Asterisk has gone down, and every channel with it. `ended` is as in `Resync`."""
+
+    ended: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

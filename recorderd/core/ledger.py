@@ -17,7 +17,7 @@ from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Decision, Mode, Situation
 from recorderd.core.recorder import Recorder
 from recorderd.core.recordings import LiveLane, LiveRecording
-from recorderd.core.rows import Interval, Outcome, Recording, RecordingState
+from recorderd.core.rows import Interval, Mark, Outcome, Recording, RecordingState
 
 _FAULTS = frozenset((Outcome.PARTIAL, Outcome.NOT_RECORDED, Outcome.RECORDED_IN_ERROR))
 
@@ -27,6 +27,8 @@ _MIX_AGAIN = 2.0
 _MIX_AGAIN_EACH = 0.02
 # So long a recording waits for the disk of one of its lanes.
 _PATIENCE = 3600.0
+UNPROMPTED = "the prompt before the call could not be played"
+_UNPROMPTED = 1000
 # Who says nothing for so long has perhaps no voice.
 _WHILE_MS = 5000
 
@@ -59,6 +61,7 @@ class Ledger:
         self._closing: dict[str, None] = {}
         self._names: dict[str, float] = {}
         self._waiting: set[str] = set()
+        self._unprompted: dict[str, float] = {}
         self._company = Company()
 
     # --- intervals -----------------------------------------------------------------------------
@@ -66,7 +69,7 @@ class Ledger:
     def begin(self, talk: Talk, situation: Situation, decision: Decision) -> None:
         """An interval begins: these parties, this decision, this mask; never before the last one's end."""
         situation = replace(situation, at=max(situation.at, talk.interval_end))
-        if decision.wanted:
+        if decision.taken:
             self._open_recording(talk, situation, decision)
         else:
             self.close_recording(talk, situation.at)
@@ -78,14 +81,17 @@ class Ledger:
             ended_at=None,
             parties=situation.parties,
             mode=decision.mode,
-            wanted=decision.wanted,
+            wanted=decision.taken,
             masked=talk.masked,
             reason=decision.reason,
             trace=decision.trace,
             policy_version=decision.version,
             recording_id=recording.id if recording else None,
             offset_ms=recording.offset_ms() if recording else None,
+            note=recordings.BUFFERED if decision.buffered else "",
         )
+        if recording and decision.wanted:
+            recording.asked = True
         self._company.begin(talk.interval)
         self._out.do(commands.Save(row=talk.interval))
 
@@ -98,7 +104,8 @@ class Ledger:
         interval = replace(interval, ended_at=talk.interval_end)
         self._company.end(interval)
         if interval.wanted:
-            if after is not None and after.mode is Mode.NEVER:
+            buffered = interval.note == recordings.BUFFERED
+            if after is not None and after.mode is Mode.NEVER and not buffered:
                 interval = replace(interval, note=recordings.CUT_BACK)
             if talk.recording:
                 talk.recording.intervals.append(interval)
@@ -108,8 +115,18 @@ class Ledger:
         foreign = never and any(self._recorder.foreign(p.uniqueid) for p in interval.parties)
         self._judged(interval, Outcome.RECORDED_IN_ERROR if foreign else Outcome.NOT_BY_POLICY)
 
+    def unprompted(self, event: events.PromptFailed) -> None:
+        """This caller did not hear the prompt: that is a fact of each interval that follows."""
+        self._unprompted[event.uniqueid] = event.at
+        while len(self._unprompted) > _UNPROMPTED:
+            del self._unprompted[next(iter(self._unprompted))]
+        why = "The prompt before a call could not be played: is it below Asterisk's sounds?"
+        self._out.alarm(event.at, "prompt-failed", why, uniqueid=event.uniqueid)
+
     def _judged(self, interval: Interval, outcome: Outcome) -> None:
         """An interval has its outcome; a fault is told at once."""
+        if any(party.uniqueid in self._unprompted for party in interval.parties):
+            interval = replace(interval, note="; ".join(filter(None, (interval.note, UNPROMPTED))))
         self._out.do(commands.Save(row=replace(interval, outcome=outcome)))
         if outcome in _FAULTS:
             who = _names(interval)
@@ -130,6 +147,7 @@ class Ledger:
             folder=filenames.day_folder(situation.at, situation.zone),
             reason=decision.reason,
             started_at=situation.at,
+            asked=decision.wanted,
         )
         talk.recording = self.recordings[recording.id] = recording
         self.save(recording)
@@ -188,6 +206,9 @@ class Ledger:
             lanes = self._lanes(recording)
             if not all(self._recorder.final(lane, at) for lane in lanes):
                 continue
+            if not recording.asked:
+                self._destroy(recording, lanes, at)
+                continue
             if any(lane.spans() for lane in lanes):
                 recording.mix_at = float("inf")
                 self._out.do(self._mix(recording, lanes, at))
@@ -201,6 +222,24 @@ class Ledger:
     def _mix(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> commands.Mix:
         mix = recordings.mix(recording, lanes, self._company, self._monitor, self._margin, self._stereo)
         return replace(mix, patient=at - (recording.ended_at or at) < _PATIENCE)
+
+    def _destroy(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> None:
+        """Nobody asked for what was buffered: nothing of it stays but the word that it is gone."""
+        for held in recording.intervals:
+            gone = replace(held, wanted=False, recording_id=None, offset_ms=None, note=recordings.DESTROYED)
+            self._judged(gone, Outcome.NOT_BY_POLICY)
+        mark = Mark(
+            id=f"{recording.id}-destroyed",
+            conversation_id=recording.conversation_id,
+            at=at,
+            kind="destroyed",
+            who="recorderd",
+            text=recordings.DESTROYED,
+        )
+        self._out.do(commands.Save(row=mark))
+        for lane in lanes:
+            self._recorder.release(lane, recording.id, 0)
+        self._finish(recording, RecordingState.DISCARDED)
 
     def _try_again(self, recording: LiveRecording, event: events.Mixed) -> None:
         """A disk is full, away or read-only. The lanes are kept, and it is told once until one is made again."""
@@ -274,7 +313,8 @@ class Ledger:
             if mute and not held.masked:
                 self._one_sided(held, mute)
             words = f"no sound of {' and '.join(mute)}" if mute else ""
-            note_ = "; ".join(filter(None, (note or interval.note, words)))
+            said = recordings.KEPT if interval.note == recordings.BUFFERED else interval.note
+            note_ = "; ".join(filter(None, (note or said, words)))
             self._judged(replace(interval, missing_ms=missing, note=note_), outcome)
 
     def _one_sided(self, interval: Interval, mute: Sequence[str]) -> None:
@@ -302,7 +342,9 @@ class Ledger:
     def restore(self, row: Recording, held: Iterable[Interval]) -> LiveRecording:
         """A recording from before a restart, with those of its intervals that have ended."""
         recording = self.recordings[row.id] = LiveRecording.from_row(row)
-        recording.intervals = [i for i in held if i.recording_id == row.id and i.ended_at is not None]
+        mine = [i for i in held if i.recording_id == row.id]
+        recording.intervals = [i for i in mine if i.ended_at is not None]
+        recording.asked = not mine or any(i.note != recordings.BUFFERED for i in mine)
         if recording.state is RecordingState.CLOSING:
             self._closing[recording.id] = None
         return recording

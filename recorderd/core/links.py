@@ -16,6 +16,8 @@ from recorderd.core.rows import Cdr, CdrLink, Direction, Interval, Outcome, Part
 
 # A CDR's second is cut off, not rounded; and its end is written a moment after the bridge's.
 _GRAIN = 1.0
+# The context that func_periodic_hook makes for itself.
+_BEEPS = "__func_periodic_hook_context__"
 
 
 def of_cdr(cdr: Cdr, intervals: Iterable[Interval]) -> list[Interval]:
@@ -36,6 +38,11 @@ def of_cdr(cdr: Cdr, intervals: Iterable[Interval]) -> list[Interval]:
     return sorted(inside or touching, key=lambda i: i.started_at)
 
 
+def of_beep(cdr: Cdr) -> bool:
+    """A row of Asterisk's own: its periodic beep (MixMonitor's B) runs on two Local channels that nobody called."""
+    return cdr.dcontext == _BEEPS or cdr.channel.startswith(f"Local/hook@{_BEEPS}-")
+
+
 def links(cdr: Cdr, intervals: Iterable[Interval]) -> list[CdrLink]:
     """The recordings that hold this row's audio."""
     held = dict.fromkeys(i.recording_id for i in of_cdr(cdr, intervals) if i.recording_id)
@@ -50,7 +57,7 @@ def account(
     With one party it is `no-conversation` (an IVR, voicemail, an abandoned queue). With two, people talked
     while nobody told us (`deaf`): a fault if policy wanted it recorded.
     """
-    if cdr.answer is None or cdr.disposition != "ANSWERED" or of_cdr(cdr, intervals):
+    if cdr.answer is None or cdr.disposition != "ANSWERED" or of_beep(cdr) or of_cdr(cdr, intervals):
         return None
     parties = tuple(_parties(cdr, names))
     trace: tuple[str, ...] = ()

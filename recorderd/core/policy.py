@@ -33,6 +33,13 @@ class FailMode(StrEnum):
     CLOSED_DURING = "closed-during"
 
 
+class Lookback(StrEnum):
+    """Whether an on-demand call is kept from its answer on when somebody asks for it later."""
+
+    OFF = "off"
+    WHOLE_CALL = "whole-call"
+
+
 class Strength(StrEnum):
     """Who says it, and so how much it weighs."""
 
@@ -60,6 +67,8 @@ class ExtensionPolicy:
     """One extension's choice. The two `internal_` values hold for calls between extensions, where given.
 
     `locked`: the administrator chose it and says why in `lock_reason`; it outweighs other people's choices.
+    `announce` is the prompt that a caller hears before a call that is to be recorded, `beep` the seconds between
+    two beeps while it is; neither where empty or 0.
     """
 
     extension: str
@@ -70,6 +79,9 @@ class ExtensionPolicy:
     locked: bool = False
     lock_reason: str = ""
     fail_mode: FailMode | None = None
+    lookback: Lookback | None = None
+    announce: str = ""
+    beep: int = 0
 
     def mode(self, direction: Direction, *, internal: bool) -> Mode:
         """What this extension wants of a call in which it has `direction`."""
@@ -115,13 +127,19 @@ class Condition(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """An administrator's rule: when every condition holds, this mode, for this reason."""
+    """An administrator's rule: when every condition holds, this mode, for this reason.
+
+    What is None is as the extensions have it.
+    """
 
     name: str
     mode: Mode
     reason: str = ""
     conditions: tuple[Condition, ...] = ()
     fail_mode: FailMode | None = None
+    lookback: Lookback | None = None
+    announce: str | None = None
+    beep: int | None = None
 
     def first_miss(self, situation: Situation) -> Condition | None:
         """The first condition that does not hold, None when the rule applies."""
@@ -154,7 +172,8 @@ class Decision:
     """What policy says about one conversation now, with every reason.
 
     `wanted` is whether it is to be recorded: *always* is, *never* is not, *on-demand* is once pressed.
-    `reason` is one sentence; `trace` says for every voice heard why it did or did not win.
+    `reason` is one sentence; `trace` says for every voice heard why it did or did not win. `buffered`: it is not
+    wanted yet, and taken in case that somebody asks.
     """
 
     mode: Mode
@@ -163,6 +182,14 @@ class Decision:
     trace: tuple[str, ...]
     version: int
     fail_mode: FailMode = FailMode.OPEN
+    buffered: bool = False
+    announce: str = ""
+    beep: int = 0
+
+    @property
+    def taken(self) -> bool:
+        """Sound is taken: to be kept, or for somebody who asks later."""
+        return self.wanted or self.buffered
 
     def __str__(self) -> str:
         recorded = "record" if self.wanted else "do not record"
@@ -193,13 +220,18 @@ def decide(policy: Policy, situation: Situation, *, pressed: bool = False) -> De
         default=_Vote(Strength.DEFAULT, Mode.NEVER, "no extension takes part"),
     )
     trace.extend(f"{v.sentence}: {_verdict(v, winner)}" for v in votes)
+    ruling = rule if winner.strength is Strength.RULE else None
+    wanted = winner.mode is Mode.ALWAYS or (winner.mode is Mode.ON_DEMAND and pressed)
     return Decision(
         mode=winner.mode,
-        wanted=winner.mode is Mode.ALWAYS or (winner.mode is Mode.ON_DEMAND and pressed),
+        wanted=wanted,
         reason=winner.sentence,
         trace=tuple(trace),
         version=policy.version,
-        fail_mode=_fail_mode(policy, situation, rule if winner.strength is Strength.RULE else None),
+        fail_mode=_fail_mode(policy, situation, ruling),
+        buffered=winner.mode is Mode.ON_DEMAND and not wanted and _looks_back(policy, situation, ruling),
+        announce=_announce(policy, situation, ruling),
+        beep=_beep(policy, situation, ruling),
     )
 
 
@@ -241,6 +273,32 @@ def _verdict(vote: _Vote, winner: _Vote) -> str:
     if vote.strength is not winner.strength:
         return f"outweighed, a {winner.strength} is stronger than a {vote.strength}"
     return "agrees" if vote.mode is winner.mode else f"outweighed, {winner.mode} is stronger than {vote.mode}"
+
+
+def _chosen(policy: Policy, situation: Situation) -> list[ExtensionPolicy]:
+    """The policies of all extensions that take part."""
+    return [policy.extensions.get(p.extension, policy.default) for p in situation.parties if p.extension]
+
+
+def _looks_back(policy: Policy, situation: Situation, rule: Rule | None) -> bool:
+    """What was said before somebody asked is kept only if everybody's policy has it so."""
+    if rule is not None and rule.lookback is not None:
+        return rule.lookback is Lookback.WHOLE_CALL
+    asked = [chosen.lookback for chosen in _chosen(policy, situation)]
+    return bool(asked) and all(lookback is Lookback.WHOLE_CALL for lookback in asked)
+
+
+def _announce(policy: Policy, situation: Situation, rule: Rule | None) -> str:
+    if rule is not None and rule.announce is not None:
+        return rule.announce
+    return next((chosen.announce for chosen in _chosen(policy, situation) if chosen.announce), "")
+
+
+def _beep(policy: Policy, situation: Situation, rule: Rule | None) -> int:
+    """The most frequent that a party asks for."""
+    if rule is not None and rule.beep is not None:
+        return rule.beep
+    return min((chosen.beep for chosen in _chosen(policy, situation) if chosen.beep), default=0)
 
 
 def _fail_mode(policy: Policy, situation: Situation, rule: Rule | None) -> FailMode:

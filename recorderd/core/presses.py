@@ -77,7 +77,7 @@ def _start(talk: Talk, decision: Decision, _event: events.Press) -> tuple[str, s
         return "denied", decision.reason
     if decision.wanted:
         return "unchanged", "it is being recorded"
-    talk.pressed = True
+    talk.pressed, talk.declined = True, False
     return "started", decision.reason
 
 
@@ -86,7 +86,7 @@ def _stop(talk: Talk, decision: Decision, _event: events.Press) -> tuple[str, st
         return "denied", decision.reason
     if not decision.wanted:
         return "unchanged", "it is not being recorded"
-    talk.pressed = False
+    talk.pressed, talk.declined = False, True
     talk.masked, talk.masked_until = False, None
     return "stopped", decision.reason
 

@@ -97,7 +97,9 @@ class Recorder:
 
     # --- orders --------------------------------------------------------------------------------
 
-    def start(self, channel: Channel, lane_id: str, folder: str, recording_id: str, at: float) -> None:
+    def start(
+        self, channel: Channel, lane_id: str, folder: str, recording_id: str, at: float, beep: int = 0
+    ) -> None:
         """Take this channel's voice, unless it is being taken or failed a moment ago."""
         trouble = self._trouble.get(channel.uniqueid)
         if self._on.get(channel.uniqueid) or self._is_clearing(channel.uniqueid):
@@ -120,7 +122,9 @@ class Recorder:
         self._on[channel.uniqueid] = lane_id
         self._starting[lane_id] = channel.uniqueid
         self.save(lane)
-        self.out.do(commands.MixMonitor(lane_id=lane_id, uniqueid=channel.uniqueid, path=lane.path))
+        self.out.do(
+            commands.MixMonitor(lane_id=lane_id, uniqueid=channel.uniqueid, path=lane.path, beep_seconds=beep)
+        )
 
     def stop(self, lane: LiveLane) -> None:
         """Stop it as soon as Asterisk has confirmed it; until then the answer brings the plan back here."""

@@ -129,7 +129,10 @@ class LiveLane:
 
 @dataclass(slots=True)
 class LiveRecording:
-    """A recording that is not a finished file yet. `intervals` are the closed ones it holds, in order."""
+    """A recording that is not a finished file yet. `intervals` are the closed ones it holds, in order.
+
+    Unless `asked`, it is only buffered: nobody has asked for it yet, and if nobody does it is destroyed.
+    """
 
     id: str
     conversation_id: str
@@ -143,6 +146,7 @@ class LiveRecording:
     lanes: dict[str, None] = field(default_factory=dict)
     intervals: list[Interval] = field(default_factory=list)
     mix_at: float = 0.0
+    asked: bool = True
 
     @property
     def seen(self) -> bool:
@@ -246,3 +250,6 @@ def _kept_until(interval: Interval, margin: float) -> float:
 
 STEREO = ".stereo.wav"
 CUT_BACK = "cut back: what came next was never to be recorded"
+BUFFERED = "buffered: nobody has asked for it yet"
+KEPT = "kept: somebody asked for it later"
+DESTROYED = "buffered and destroyed: nobody asked for it"

@@ -6,6 +6,7 @@ where the text came from: a fault carries the path of its key, and `config` know
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,12 +14,12 @@ from enum import StrEnum
 from typing import TypeVar
 
 from recorderd.core.conditions import CONDITIONS, ConditionFault, Lists
-from recorderd.core.policy import ExtensionPolicy, FailMode, Mode, Rule
+from recorderd.core.policy import ExtensionPolicy, FailMode, Lookback, Mode, Rule
 
 E = TypeVar("E", bound=StrEnum)
 Path = tuple[str | int, ...]
 
-RULE_KEYS = ("name", "when", "mode", "reason", "fail_mode")
+RULE_KEYS = ("name", "when", "mode", "reason", "fail_mode", "lookback", "announce", "beep")
 EXTENSION_KEYS = (
     "inbound",
     "outbound",
@@ -27,7 +28,12 @@ EXTENSION_KEYS = (
     "locked",
     "lock_reason",
     "fail_mode",
+    "lookback",
+    "announce",
+    "beep",
 )
+_PROMPT = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_BEEP_SECONDS = range(5, 601)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,43 @@ class Reader:
         if mode is None or len(self.faults) > before:
             return None  # without its broken condition it would hold for every call
         reason = str(value.get("reason") or "")
-        return Rule(name=name, mode=mode, reason=reason, conditions=tuple(conditions), fail_mode=fail_mode)
+        return Rule(
+            name=name,
+            mode=mode,
+            reason=reason,
+            conditions=tuple(conditions),
+            fail_mode=fail_mode,
+            lookback=self._lookback(value, path),
+            announce=self._announce(value, path),
+            beep=self._beep(value, path),
+        )
+
+    def _lookback(self, mapping: Mapping[str, object], path: Path) -> Lookback | None:
+        written = mapping.get("lookback")
+        return None if written in (None, "") else self.word(Lookback, written, (*path, "lookback"))
+
+    def _announce(self, mapping: Mapping[str, object], path: Path) -> str | None:
+        """The name of a prompt, empty for none."""
+        written = mapping.get("announce")
+        if written is None:
+            return None
+        if str(written) and not _PROMPT.fullmatch(str(written)):
+            self.fault(
+                (*path, "announce"), f"{written!r} is not the name of a prompt: letters, digits, - and _"
+            )
+            return None
+        return str(written)
+
+    def _beep(self, mapping: Mapping[str, object], path: Path) -> int | None:
+        """Seconds between two beeps, 0 for none."""
+        written = mapping.get("beep")
+        if written in (None, ""):
+            return None
+        text = str(written)
+        if not text.isdecimal() or (int(text) not in _BEEP_SECONDS and int(text) != 0):
+            self.fault((*path, "beep"), f"{written!r} is not a number of seconds: 5 to 600, or 0 for none")
+            return None
+        return int(text)
 
     def extension(self, name: str, value: object, path: Path) -> ExtensionPolicy | None:
         """One extension's policy: a mapping, or one mode for everything."""
@@ -134,6 +176,8 @@ class Reader:
             self.fault((*path, "locked"), f"{locked!r} is not true or false")
         fail = value.get("fail_mode")
         fail_mode = None if fail is None else self.word(FailMode, fail, (*path, "fail_mode"))
+        lookback = self._lookback(value, path)
+        announce, beep = self._announce(value, path), self._beep(value, path)
         if len(self.faults) > before or modes["inbound"] is None or modes["outbound"] is None:
             return None
         return ExtensionPolicy(
@@ -145,6 +189,9 @@ class Reader:
             locked=locked is True or str(locked).lower() in ("true", "yes"),
             lock_reason=str(value.get("lock_reason") or ""),
             fail_mode=fail_mode,
+            lookback=lookback,
+            announce=announce or "",
+            beep=beep or 0,
         )
 
 

@@ -59,7 +59,7 @@ def advise(question: events.Consult, policy: Policy, names: Names, *, deaf: bool
         mode=told.mode,
         record=record,
         fail_mode=fail_mode,
-        announce="not-recorded" if told_before else "",
+        announce="not-recorded" if told_before else told.announce if any(d.taken for d in decisions) else "",
         emergency=emergency,
         reason=told.reason,
     )

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import heapq
 import logging
+import time
 from collections.abc import Callable
 
 from recorderd.core import links
@@ -28,8 +29,6 @@ _SETTLE = 1.0
 _TABLE_EVERY = 60.0
 _LOOK_BACK = 3600.0
 _AGAIN = 0.5
-# Rows come in order, so a CDR's intervals are there when the journal is empty; under steady load it never is.
-_PATIENCE = 10.0
 
 
 class Linker:
@@ -60,6 +59,7 @@ class Linker:
         self._count = 0
         self._deaf: list[list[float]] = [[0.0, float("inf")]]
         self._missed = asyncio.Event()
+        self._before: dict[int, int] = {}
 
     # --- what the daemon tells -----------------------------------------------------------------
 
@@ -67,7 +67,7 @@ class Linker:
         """A row was saved; CDRs among them are matched soon."""
         if isinstance(row, Cdr):
             self._count += 1
-            heapq.heappush(self._due, (self._clock() + _SETTLE, self._count, row))
+            heapq.heappush(self._due, (time.monotonic() + _SETTLE, self._count, row))
             self._more.set()
 
     def deaf(self, since: float) -> None:
@@ -95,11 +95,11 @@ class Linker:
             if not self._due:
                 self._more.clear()
                 await self._more.wait()
-            wait = self._due[0][0] - self._clock()
+            wait = self._due[0][0] - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(min(wait, 1.0))
                 continue
-            if self._journal.lag and self._due[0][0] + _PATIENCE > self._clock():
+            if self._journal.stored < self._rows_before(self._due[0][1]):
                 await asyncio.sleep(0.05)
                 continue
             cdr = self._due[0][2]
@@ -111,6 +111,14 @@ class Linker:
                 continue
             self._due = [entry for entry in self._due if entry[2] is not cdr]
             heapq.heapify(self._due)
+            self._before = {count: rows for count, rows in self._before.items() if count > self._due_least()}
+
+    def _rows_before(self, count: int) -> int:
+        """How many rows must be stored before this CDR is matched: all that were written when it fell due."""
+        return self._before.setdefault(count, self._journal.written)
+
+    def _due_least(self) -> int:
+        return min((count for _, count, _ in self._due), default=self._count) - 1
 
     async def _match(self, cdr: Cdr) -> None:
         intervals = await self._intervals(cdr)

@@ -146,6 +146,7 @@ class Service:
         self._beat = time.monotonic()
         self._held: list[events.Event] | None = None
         self._lost_at = 0.0
+        self._going_down = False
 
     def _cdr_table(self) -> AsteriskCdrTable | None:
         cdr = self.config.cdr
@@ -292,20 +293,33 @@ class Service:
         """From Asterisk. After a time without it, first ask the disk when what is gone had ended."""
         if self._held is not None:
             self._held.append(event)
-        elif isinstance(event, events.Resync) and (gone := self._ended_unheard(event)):
+        elif isinstance(event, events.Shutdown):
+            self._going_down = True  # People may talk on for a second: it is over when the link is.
+        elif isinstance(event, events.ConnectionLost) and self._going_down:
+            self._going_down = False
+            self._take_in(event)
+            self._has_ended(events.Shutdown(at=self.link.now()))
+        elif isinstance(event, events.Resync):
+            self._has_ended(event)
+        else:
+            self._take_in(event)
+
+    def _has_ended(self, event: events.Resync | events.Shutdown) -> None:
+        """What is gone, and when, as far as the disk knows."""
+        listed = {live.uniqueid for live in event.channels} if isinstance(event, events.Resync) else set()
+        if gone := self._ended_unheard(listed):
             self._held = []
             self._task(self._ask_disk(event, gone))
         else:
             self._take_in(event)
 
-    def _ended_unheard(self, event: events.Resync) -> dict[str, str]:
+    def _ended_unheard(self, listed: set[str]) -> dict[str, str]:
         """The channels that are gone and had a lane, and its file."""
         engine = self.board.engine
-        listed = {live.uniqueid for live in event.channels}
         lanes = {u: engine.recorder.on(u) for u in engine.calls.channels if u not in listed}
         return {uniqueid: lane.path for uniqueid, lane in lanes.items() if lane is not None}
 
-    async def _ask_disk(self, event: events.Resync, gone: dict[str, str]) -> None:
+    async def _ask_disk(self, event: events.Resync | events.Shutdown, gone: dict[str, str]) -> None:
         """A disk that does not answer holds nobody up for long."""
         ended: dict[str, float] = {}
         with contextlib.suppress(TimeoutError):

@@ -54,6 +54,7 @@ class Journal:
         self._segments: deque[Segment] = deque()
         self._number = 0
         self._lag = 0
+        self.written = 0
         self._away = self._off_disk = False
         self._lock: int | None = None
         self._syncing: asyncio.Task[None] | None = None
@@ -61,6 +62,11 @@ class Journal:
         self._open_folder()
         if not self._segments:
             self._empty.set()
+
+    @property
+    def stored(self) -> int:
+        """How many of the `written` rows, in their order, wait no more."""
+        return self.written - self._lag
 
     @property
     def lag(self) -> int:
@@ -76,6 +82,7 @@ class Journal:
             return
         fault = self._newest().append(row, line)
         self._lag += 1
+        self.written += 1
         self._empty.clear()
         self._wake.set()
         if self._segments[-1].on_disk:
@@ -204,6 +211,7 @@ class Journal:
             self._tell("rows-lost", f"{path} cannot be read: {error.strerror}")
             return
         self._lag += len(self._segments[-1])
+        self.written += len(self._segments[-1])
 
     def _newest(self) -> Segment:
         """The segment that takes the next row."""

@@ -266,6 +266,9 @@ extensions = sa.Table(
     _column("locked", sa.Boolean),
     _column("lock_reason"),
     _column("fail_mode", null=True),
+    _column("lookback", null=True),
+    sa.Column("announce", Words, nullable=False, server_default=""),
+    sa.Column("beep", Number, nullable=False, server_default="0"),
 )
 
 rules = sa.Table(

@@ -173,6 +173,11 @@ TABLE: list[tuple[str, dict[str, str], events.Event]] = [
         ),
     ),
     (
+        "UserEvent",
+        {**SNAPSHOT, "UserEvent": "RecorderdUnplayed"},
+        events.PromptFailed(at=AT, uniqueid="1795414926.0"),
+    ),
+    (
         "Cdr",
         {"Timestamp": f"{AT}", **CDR},
         events.CdrWritten(

@@ -9,9 +9,9 @@ import pytest
 from recorderd.core import commands, events
 from recorderd.core.calls import Calls
 from recorderd.core.places import Places
-from recorderd.core.policy import FailMode, Policy
-from recorderd.core.rows import Interval, Lane, LaneState, Outcome, Recording, RecordingState
-from tests.core.people import A, N, chooses, policy
+from recorderd.core.policy import FailMode, Lookback, Mode, Policy
+from recorderd.core.rows import Interval, Lane, LaneState, Mark, Outcome, Recording, RecordingState
+from tests.core.people import A, D, N, chooses, policy
 from tests.core.tape import T, tape, uid
 from tests.core.world import SETTINGS, World
 
@@ -255,3 +255,103 @@ def test_what_is_not_to_be_recorded_is_not_ended() -> None:
     world = failing(replace(NEVER, fail_mode=FailMode.CLOSED_DURING))
     world.wait(10.0)
     assert ended(world) == []
+
+
+# --- on demand with memory ---------------------------------------------------------------------
+
+
+def remembering(**more: object) -> Policy:
+    return policy(
+        chooses("101", D, lookback=Lookback.WHOLE_CALL),
+        chooses("102", D, lookback=Lookback.WHOLE_CALL),
+        **more,
+    )
+
+
+def recordings(world: World) -> list[Recording]:
+    return [row for row in world.saved(Recording) if isinstance(row, Recording)]
+
+
+def test_what_nobody_asks_for_is_destroyed_and_the_ledger_says_so() -> None:
+    world = World(remembering())
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(3.0)
+    assert world.truth.channels[uid("102-01")].monitors, "it is taken"
+    world.play(tape(END, world.now))
+    world.wait(5.0)
+    assert world.files == set()
+    assert world.mixes == []
+    assert [row.state for row in recordings(world)] == [RecordingState.DISCARDED]
+    (interval,) = intervals(world)
+    assert (interval.outcome, interval.wanted) == (Outcome.NOT_BY_POLICY, False)
+    assert "destroyed" in interval.note
+    assert [row.kind for row in world.saved(Mark) if isinstance(row, Mark)] == ["destroyed"]
+    assert not [c for c in world.sent if isinstance(c, commands.Setvar)], "no CDR names it"
+
+
+def test_what_somebody_asks_for_late_is_kept_whole() -> None:
+    world = World(remembering())
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(3.0)
+    world.play(tape("press 101-00 toggle", world.now))
+    world.wait(1.0)
+    world.play(tape(END, world.now))
+    world.wait(5.0)
+    (recording,) = recordings(world)
+    assert recording.state is RecordingState.CLOSED
+    assert recording.duration_ms == pytest.approx(4000, abs=100)
+    assert {row.outcome for row in intervals(world)} == {Outcome.RECORDED}
+    assert [c for c in world.sent if isinstance(c, commands.Setvar)], "its CDR names it"
+
+
+def test_who_ends_a_recording_ends_the_taking_too() -> None:
+    world = World(remembering())
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(1.0)
+    world.play(tape("press 101-00 toggle\nwait 2000\npress 101-00 toggle", world.now))
+    world.wait(2.0)
+    assert [m for c in world.truth.channels.values() for m in c.monitors] == []
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    assert [row.outcome for row in intervals(world)][-1] is Outcome.NOT_BY_POLICY
+
+
+@pytest.mark.parametrize("other", [N, D])
+def test_a_party_who_does_not_have_it_so_forbids_the_taking(other: Mode) -> None:
+    world = World(policy(chooses("101", D, lookback=Lookback.WHOLE_CALL), chooses("102", other)))
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(2.0)
+    assert not [c for c in world.sent if isinstance(c, commands.MixMonitor)]
+
+
+def test_a_restart_does_not_make_what_was_only_taken_into_something_asked_for() -> None:
+    world = World(remembering())
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(2.0)
+    world.die()
+    world.wait(1.0)
+    world.rise()
+    world.wait(1.0)
+    world.play(tape(END, world.now))
+    world.wait(5.0)
+    assert [row.state for row in recordings(world)] == [RecordingState.DISCARDED]
+    assert world.files == set()
+
+
+def test_a_recorder_beeps_as_often_as_policy_says() -> None:
+    world = World(policy(chooses("101", A, beep=30), chooses("102", A, beep=15)))
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(1.0)
+    assert {c.beep_seconds for c in world.sent if isinstance(c, commands.MixMonitor)} == {15}
+
+
+def test_a_prompt_that_nobody_heard_is_in_the_ledger_and_told() -> None:
+    world = World(BOTH)
+    world.play(tape(BEGIN))
+    world.hear(events.PromptFailed(at=world.now, uniqueid=uid("101-00")))
+    world.play(tape(ANSWER, world.now))
+    world.wait(2.0)
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    assert "prompt" in intervals(world)[0].note
+    assert [a.kind for a in world.alarms] == ["prompt-failed"]

@@ -6,10 +6,21 @@ import math
 
 import pytest
 
-from recorderd.core import commands, events, filenames, recordings
+from recorderd.core import commands, events, filenames, intervals, links, recordings
 from recorderd.core.company import Company
 from recorderd.core.policy import Mode, Situation
-from recorderd.core.rows import Conversation, Direction, Interval, Outcome, Party, Recording, RecordingState
+from recorderd.core.rows import (
+    Cdr,
+    Conversation,
+    Direction,
+    Interval,
+    Lane,
+    LaneState,
+    Outcome,
+    Party,
+    Recording,
+    RecordingState,
+)
 from tests.core.people import A, D, N, chooses, policy
 from tests.core.tape import T, tape, uid
 from tests.core.test_engine import play, sent
@@ -243,3 +254,58 @@ def test_of_a_lane_from_before_a_restart_everything_else_is_taken_for_forbidden(
 def test_the_tape_of_a_blind_transfer_marks_the_transferer() -> None:
     (event,) = tape("blind 102-01 101-00 103")
     assert isinstance(event, events.BlindTransfer)
+
+
+# --- what a row and an interval are made of ------------------------------------------------------
+
+
+def test_a_row_of_parking_alone_leads_to_none_of_its_neighbours_talk() -> None:
+    talks_before_and_after = [interval(T - 5, T + 0.6, "101", "102"), interval(T + 4.2, T + 9, "101", "103")]
+    row = Cdr(
+        uniqueid="101",
+        sequence=2,
+        linkedid="101",
+        start=T,
+        answer=T,
+        end=T + 3,
+        src="101",
+        dst="700",
+        dcontext="from-phones",
+        clid="101",
+        channel="PJSIP/101-0",
+        dstchannel="",
+        lastapp="Park",
+        disposition="ANSWERED",
+        duration=3,
+        billsec=3,
+    )
+    assert links.of_cdr(row, talks_before_and_after) == []
+
+
+def lane(state: LaneState, *stretches: tuple[float, float]) -> Lane:
+    return Lane(
+        id="l",
+        recording_id="r",
+        uniqueid="101",
+        channel="PJSIP/101-0",
+        label="101",
+        path="/l.wav",
+        state=state,
+        stretches=stretches,
+    )
+
+
+@pytest.mark.parametrize(
+    ("audio_ms", "whole", "missing"),
+    [
+        (10_000, (), 0),
+        (9_500, (), 500),  # the file ends too early, for all that is known
+        (9_500, ("l",), 0),  # it was ended properly: no packet came for half a second
+        (4_000, ("l",), 6_000),  # that is no silence any more
+    ],
+)
+def test_time_without_packets_in_a_file_that_was_ended_properly_is_not_missing(
+    audio_ms: int, whole: tuple[str, ...], missing: int
+) -> None:
+    row = lane(LaneState.CLOSED, (T, T + 10))
+    assert intervals.missing_ms(interval(T, T + 10, "101"), [row], {"l": audio_ms}, whole) == missing

@@ -54,10 +54,20 @@ def _put(name: str, text: str) -> None:
     REPORT.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}")
 
 
+def tell(played: Run) -> None:
+    """The table, and all that must not be."""
+    print(table(played))
+    for kind in BAD:
+        for verdict in played.of(kind):
+            print(verdict)
+
+
 async def nightly(seed: int, folder: Path, faults: int = 195) -> tuple[Run, Run]:
     """At least 200 faults at random instants; the clock's have a run of their own, for libfaketime disturbs others."""
     mixed = chosen(NAMES, faults, random.Random(seed))
     played = await run(22, folder / "a", seed=seed, faults=mixed, phones_of=14)
+    tell(played)
+    write_report(seed, played)
     clock = await run(22, folder / "b", seed=seed + 1, faults=[BY_NAME[CLOCK]] * 10, phones_of=8)
     write_report(seed, played, clock)
     return played, clock
@@ -67,11 +77,7 @@ def main() -> int:
     """A long run by hand."""
     seed = int(sys.argv[1]) if sys.argv[1:] else 20261123
     with tempfile.TemporaryDirectory(prefix="recorderd-nightly-") as folder:
-        for one in asyncio.run(nightly(seed, Path(folder))):
-            print(table(one))
-            for kind in BAD:
-                for verdict in one.of(kind):
-                    print(verdict)
+        tell(asyncio.run(nightly(seed, Path(folder)))[1])
     return 0
 
 
