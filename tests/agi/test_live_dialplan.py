@@ -116,7 +116,7 @@ def test_asterisk_reads_the_include_and_the_example_without_a_word(
     )
     try:
         assert other.complaints() == []
-        for context, lines in (("recorderd", 37), ("recorderd-press", 3), ("recorderd-ended", 3)):
+        for context, lines in (("recorderd", 40), ("recorderd-press", 3), ("recorderd-ended", 3)):
             assert f"({lines} priorities)" in other.cli(f"dialplan show {context}")
         assert re.search(r"recorderd\s+no def\s+\*1\b", other.cli("features show"))
     finally:
