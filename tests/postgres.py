@@ -10,6 +10,9 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -89,6 +92,20 @@ class Cluster:
             said = done.stderr or (log.read_text() if log.exists() else "")
             raise RuntimeError(f"{program} failed: {said.strip()}")
         return done.stdout or ""
+
+
+@contextmanager
+def running() -> Iterator[Cluster]:
+    """A server of the caller's own, in a folder that whoever it runs as may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="rdpg-"))
+    folder.chmod(0o755)
+    cluster = Cluster(folder / "c")
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.destroy()
+        shutil.rmtree(folder)
 
 
 _CONF = """

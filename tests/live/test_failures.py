@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import subprocess
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.live import ears
 from tests.live.asterisk import Asterisk
 from tests.live.daemon import Recorderd
 from tests.live.scene import Scene, hang_up, talk
-from tests.postgres import Cluster
+from tests.postgres import Cluster, running
 
 pytestmark = pytest.mark.live
 
@@ -183,14 +182,9 @@ async def test_a_file_for_which_there_is_no_room_is_told_and_made_when_there_is(
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server of this module's own; a socket's path must be short."""
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    folder.chmod(0o755)
-    made = Cluster(folder / "c")
-    made.start()
-    yield made
-    made.destroy()
-    folder.rmdir()
+    """A PostgreSQL server of this module's own."""
+    with running() as made:
+        yield made
 
 
 async def test_a_database_that_goes_in_the_middle_of_a_call_costs_no_row(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from recorderd.store import open_store
 from recorderd.store.abc import Store
-from tests.postgres import Cluster
+from tests.postgres import Cluster, running
 
 BACKENDS = ("memory", "sqlite", "postgresql")
 DATABASES = ("sqlite", "postgresql")
@@ -28,13 +27,8 @@ _number = itertools.count(1)
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """One server for the session. Who stops it must start it again."""
-    folder = Path(tempfile.mkdtemp(prefix="rdpg-"))
-    folder.chmod(0o755)
-    server = Cluster(folder / "c")
-    server.start()
-    yield server
-    server.destroy()
-    shutil.rmtree(folder)
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

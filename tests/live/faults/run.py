@@ -32,7 +32,7 @@ from tests.live.faults.proxy import Proxy
 from tests.live.faults.truth import EDGE, Verdict, judge
 from tests.live.phone import Phones
 from tests.live.scene import Scene
-from tests.postgres import Cluster
+from tests.postgres import running
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 NEVER_EVERY = 7  # of so many pairs one is never recorded
@@ -77,11 +77,7 @@ async def house(
     mine = pairs(phones_of)
     recorded = [pair for i, pair in enumerate(mine) if i % NEVER_EVERY != NEVER_EVERY - 1]
     async with contextlib.AsyncExitStack() as stack:
-        short = Path(tempfile.mkdtemp(prefix="rdpg"))
-        short.chmod(0o755)  # noqa: ASYNC240
-        cluster = Cluster(short / "c")
-        stack.callback(cluster.destroy)
-        cluster.start()
+        cluster = stack.enter_context(running())
         cluster.create("recorderd")
         agi = free_port()
         asterisk = Asterisk.start(version, folder / "asterisk", endpoints=2 * phones_of, agi_port=agi)

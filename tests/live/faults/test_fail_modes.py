@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tests.live.faults import disk
 from tests.live.faults.disk import Disk
 from tests.live.phone import Phones
 from tests.live.scene import ASKING, Scene
-from tests.postgres import Cluster
+from tests.postgres import Cluster, running
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(bool(disk.missing()), reason=disk.missing())]
 
@@ -53,44 +53,41 @@ class House:
 @pytest.fixture(scope="module", params=[22, 16])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder, port = tmp_path_factory.mktemp("modes"), free_port()
-    asterisk = Asterisk.start(
-        request.param,
-        folder / "asterisk",
-        dialplan=(ASKING + _EMERGENCY_RULE).replace("@agi_port@", str(port)),
-        agi_port=port,
-        before_dial="Gosub(recorderd,s,1(${EXTEN}))",
-    )
-    short = tmp_path_factory.mktemp("pg")
-    for path in (short, *short.parents[:2]):
-        path.chmod(0o755)
-    cluster = Cluster(short / "c")
-    cluster.start()
-    cluster.create("recorderd")
-    daemon = Recorderd(
-        asterisk, folder / "recorderd", store_url=cluster.url("recorderd"), policy={"emergency": [EMERGENCY]}
-    )
-    daemon.configure()
-    lanes = Disk(daemon.lanes, folder / "image", 8)
-    fallback = Disk(daemon.fallback, folder / "image2", 8)
     policy = {
         number: ExtensionPolicy(extension=number, inbound=Mode.ALWAYS, outbound=Mode.ALWAYS, fail_mode=mode)
         for mode, pair in PAIRS.items()
         for number in pair
     }
+    with ExitStack() as stack:
+        asterisk = Asterisk.start(
+            request.param,
+            folder / "asterisk",
+            dialplan=(ASKING + _EMERGENCY_RULE).replace("@agi_port@", str(port)),
+            agi_port=port,
+            before_dial="Gosub(recorderd,s,1(${EXTEN}))",
+        )
+        stack.callback(asterisk.stop)
+        cluster = stack.enter_context(running())
+        cluster.create("recorderd")
+        daemon = Recorderd(
+            asterisk,
+            folder / "recorderd",
+            store_url=cluster.url("recorderd"),
+            policy={"emergency": [EMERGENCY]},
+        )
+        daemon.configure()
+        lanes = Disk(daemon.lanes, folder / "image", 8)
+        stack.callback(lanes.close)
+        fallback = Disk(daemon.fallback, folder / "image2", 8)
+        stack.callback(fallback.close)
 
-    async def begin() -> None:
-        await daemon.allow(policy)
-        await daemon.start()
+        async def begin() -> None:
+            await daemon.allow(policy)
+            await daemon.start()
 
-    try:
+        stack.callback(daemon.kill)
         asyncio.run(begin())
         yield House(Scene(asterisk, daemon), lanes, fallback, cluster)
-    finally:
-        daemon.kill()
-        asterisk.stop()
-        lanes.close()
-        fallback.close()
-        cluster.destroy()
 
 
 # --- what dies ---------------------------------------------------------------------------------
