@@ -1,0 +1,8 @@
+"""Which benches there are, in the order in which they run.
+
+Modules are named, not imported: each is loaded in the process that runs it.
+"""
+
+from __future__ import annotations
+
+BENCHES: dict[str, str] = {}
