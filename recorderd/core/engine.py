@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from recorderd.core import commands, events, filenames, presses
 from recorderd.core.calls import Calls, Channel, Names
+from recorderd.core.conditions import Hours
 from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
 from recorderd.core.failing import Failing
 from recorderd.core.ledger import Ledger
@@ -73,6 +74,7 @@ class Engine:
         )
         self._new_id = new_id
         self._beep = 0
+        self._minute = 0.0
         self.failing = Failing(self.recorder, self.out)
         self._offered: set[str] = set()
 
@@ -85,6 +87,7 @@ class Engine:
             touched = self._settle(touched, event.at, found=isinstance(event, events.Resync))
             self._plan(touched, event.at)
         if isinstance(event, events.Tick):
+            self._strike(event.at)
             self.ledger.sweep(event.at)
             self.recorder.sweep(event.at)
             if not self.deaf:
@@ -146,6 +149,16 @@ class Engine:
                 self.recorder.follow_bridges(touched, event.at)
                 self._offer(event)
                 return touched
+
+    def _strike(self, at: float) -> None:
+        """On the minute a rule about the time of day may begin or cease to hold: decided as of then."""
+        minute = at // 60 * 60
+        before, self._minute = self._minute, minute
+        if before in (0.0, minute) or not any(
+            isinstance(c, Hours) for r in self.policy.rules for c in r.conditions
+        ):
+            return
+        self._plan(self._settle(set(self.calls.channels), minute), minute)
 
     def _hangup(self, event: events.Hangup) -> set[str]:
         self.recorder.hangup(event.uniqueid, event)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 
 from recorderd.core import commands, events
+from recorderd.core.conditions import Hours
 from recorderd.core.engine import Settings
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy, Rule
 from recorderd.core.rows import Conversation, Interval, Lane, LaneState, Outcome, Recording, RecordingState
@@ -308,6 +310,28 @@ def test_a_lane_of_two_recordings_is_kept_for_the_one_that_still_needs_it() -> N
 
 
 # --- time --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("before", "after"), [(A, N), (N, A)])
+def test_a_rule_about_the_time_of_day_begins_and_ceases_to_hold_in_the_middle_of_a_call(
+    before, after
+) -> None:
+    start = 1_795_000_000.0 // 60 * 60 + 50  # ten seconds to the minute
+    change = start + 10
+    hour = f"{datetime.fromtimestamp(change, UTC):%H:%M}"
+    rule = Rule(name="night", mode=after, conditions=(Hours.parse(f"{hour}-00:00", {}),))
+    world = World(Policy(rules=(rule,), default=policy(default=before).default), start=start)
+    play(world, RING + ANSWER, 20)
+    play(world, END, 3)
+    first, second = world.saved(Interval)
+    assert (first.mode, second.mode) == (before, after)
+    assert first.ended_at == second.started_at == change
+    (mix,) = world.mixes
+    assert all(
+        (k.start >= change) if after == A else (k.end <= change - 0.059)
+        for lane in mix.lanes
+        for k in lane.keep
+    )
 
 
 def test_a_stamp_from_before_the_last_one_makes_no_interval_overlap() -> None:
