@@ -18,6 +18,7 @@ from typing import Any
 from recorderd.core import rows
 from recorderd.core.policy import ExtensionPolicy
 from recorderd.errors import StoreError
+from recorderd.store.chain import ChainStore
 from recorderd.store.keeping import KeepingStore
 from recorderd.store.panel import PanelStore
 
@@ -139,6 +140,11 @@ class Store(ABC):
     @abstractmethod
     def keeping(self) -> KeepingStore:
         """What the archive keeps: files, holds, erasures; see `store.keeping`."""
+
+    @property
+    @abstractmethod
+    def chain(self) -> ChainStore:
+        """What is proved by: hashes, in a chain; see `store.chain`."""
 
     # --- writing ---
 

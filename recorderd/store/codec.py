@@ -21,6 +21,7 @@ from enum import Enum
 from typing import Any
 
 from recorderd.core import rows
+from recorderd.core.chain import ChainEntry, ChainHead
 from recorderd.core.entries import CallEntry
 from recorderd.core.keeping import Copy, Erasure, Hold, Kept, Tag
 from recorderd.store.abc import AlarmRow, AuditRow, PolicyLogRow
@@ -51,6 +52,8 @@ KEYS: dict[type[rows.Row], tuple[str, ...]] = {
     UserRow: ("login",),
     TokenRow: ("id",),
     WebhookRow: ("id",),
+    ChainEntry: ("sequence",),
+    ChainHead: ("number",),
 }
 NAMES: dict[str, type[rows.Row]] = {cls.__name__: cls for cls in KEYS}
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from recorderd.core import rows
+from recorderd.core.chain import ChainEntry, ChainHead
 from recorderd.core.policy import ExtensionPolicy
 from recorderd.errors import StoreError
 from recorderd.store import codec
@@ -27,6 +28,7 @@ from recorderd.store.abc import (
     Store,
     lane_open,
 )
+from recorderd.store.memory_chain import MemoryChain
 from recorderd.store.memory_keeping import MemoryKeeping
 from recorderd.store.memory_panel import MemoryPanel
 
@@ -43,6 +45,7 @@ class MemoryStore(Store):
         self._changed = asyncio.Event()
         self._panel = MemoryPanel(self._tables)
         self._keeping = MemoryKeeping(self._tables)
+        self._chain = MemoryChain(self._tables)
 
     async def migrate(self) -> None:
         """Nothing to do."""
@@ -58,6 +61,10 @@ class MemoryStore(Store):
     def keeping(self) -> MemoryKeeping:
         return self._keeping
 
+    @property
+    def chain(self) -> MemoryChain:
+        return self._chain
+
     async def save(self, batch: Sequence[rows.Row]) -> None:
         # Through the codec, so that what comes back is what a database would give back.
         try:
@@ -66,7 +73,7 @@ class MemoryStore(Store):
             raise RowRefused(f"The store refused a value: {error}") from error
         for row in kept:
             table = self._tables[type(row)]
-            if isinstance(row, AuditRow | PolicyLogRow):
+            if isinstance(row, AuditRow | PolicyLogRow | ChainEntry | ChainHead):
                 table.setdefault(codec.key(row), row)
             else:
                 table[codec.key(row)] = row

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from recorderd.core import rows
 from recorderd.core.entries import CallEntry
-from recorderd.store import keeping_tables, tables
+from recorderd.store import chain_tables, keeping_tables, tables
 from recorderd.store.panel import TokenRow, UserRow, WebhookRow
 from recorderd.store.tables import Instant, Json, Number, _column, _index, metadata
 
@@ -133,6 +133,7 @@ sa.Index("audit_action", tables.audit.c.action, tables.audit.c.at)
 TABLES: dict[type[rows.Row], sa.Table] = {
     **tables.TABLES,
     **keeping_tables.TABLES,
+    **chain_tables.TABLES,
     CallEntry: call_entries,
     UserRow: users,
     TokenRow: tokens,

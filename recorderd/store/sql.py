@@ -21,6 +21,7 @@ from recorderd.errors import StoreError
 from recorderd.store import changes, codec, engines, migrate, queries, sql_policy, tables, writes
 from recorderd.store.abc import AlarmRow, AuditRow, OpenRows, PolicyLogRow, PolicyRows, RuleRow, Store
 from recorderd.store.panel_tables import TABLES
+from recorderd.store.sql_chain import SqlChain
 from recorderd.store.sql_keeping import SqlKeeping
 from recorderd.store.sql_panel import SqlPanel
 
@@ -41,6 +42,7 @@ class SqlStore(Store):
         self._engine = self._make_engine(url)
         self._panel = SqlPanel(self._begin)
         self._keeping = SqlKeeping(self._begin)
+        self._chain = SqlChain(self._begin)
 
     def __repr__(self) -> str:
         return f"<SqlStore {self._url.render_as_string(hide_password=True)}>"
@@ -74,6 +76,10 @@ class SqlStore(Store):
     @property
     def keeping(self) -> SqlKeeping:
         return self._keeping
+
+    @property
+    def chain(self) -> SqlChain:
+        return self._chain
 
     # --- writing ---
 

@@ -13,13 +13,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recorderd.core import rows
+from recorderd.core.chain import ChainEntry, ChainHead
 from recorderd.store import codec, tables
 from recorderd.store.abc import AuditRow, PolicyLogRow, RowRefused
 from recorderd.store.panel_tables import TABLES
 
 _INSERT: dict[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 # Rows that are never changed once they are there.
-_APPEND_ONLY = (AuditRow, PolicyLogRow)
+_APPEND_ONLY = (AuditRow, PolicyLogRow, ChainEntry, ChainHead)
 # Both databases bound the parameters of a statement, at some 32,000.
 _IN_LIST = 1000
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorderd.core import entries, keeping, rows
+from recorderd.core import chain, entries, keeping, rows
 from recorderd.store import abc, codec, panel
 from recorderd.store.panel_tables import TABLES
-from tests.store import sample, sample_keeping, sample_panel
+from tests.store import sample, sample_chain, sample_keeping, sample_panel
 
 _finite = st.floats(allow_nan=False, allow_infinity=False)
 _text = st.text()
@@ -36,11 +36,12 @@ def _any_row(cls: type[rows.Row]) -> st.SearchStrategy[rows.Row]:
 
 
 def test_every_row_of_the_core_and_of_the_store_has_a_codec_a_table_and_a_sample() -> None:
-    every = {row for module in (rows, entries, keeping, abc, panel) for row in _rows_of(module)}
+    every = {row for module in (rows, chain, entries, keeping, abc, panel) for row in _rows_of(module)}
     assert every == set(codec.KEYS) == set(TABLES)
     assert every - {abc.PolicyLogRow} == {
         type(row)
-        for row in (*sample.one_of_each(), *sample_panel.one_of_each(), *sample_keeping.one_of_each())
+        for each in (sample, sample_panel, sample_keeping, sample_chain)
+        for row in each.one_of_each()
     }
 
 

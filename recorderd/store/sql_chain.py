@@ -1,0 +1,158 @@
+"""The chain of evidence on a database: see `store.chain.ChainStore`.
+
+Owns its questions and the one transaction that appends. Must not know a driver or where a transaction comes
+from: the store lends it `begin`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from recorderd.core import rows
+from recorderd.core.chain import OPENING, ChainEntry, ChainHead, Draft, Kind
+from recorderd.errors import StoreError
+from recorderd.store import codec, engines
+from recorderd.store import tables as t
+from recorderd.store.abc import RECORDING_ENDS, RowRefused
+from recorderd.store.chain import ChainStore, link
+from recorderd.store.chain_tables import chain, chain_heads
+
+if TYPE_CHECKING:
+    from recorderd.store.chain import Sign
+
+R = TypeVar("R")
+Begin = Callable[[Mapping[str, bool]], AbstractAsyncContextManager[AsyncConnection]]
+# Any number will do, as long as every recorderd takes the same one: "chain" in a telephone's letters.
+_LOCK = 24246
+_DONE = [state.value for state in RECORDING_ENDS]
+
+
+class SqlChain(ChainStore):
+    """See `ChainStore`. `begin` opens a transaction of the store's."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def append(self, drafts: Sequence[Draft], at: float) -> list[ChainEntry]:
+        added: list[ChainEntry] = []
+        async with self._begin(engines.WRITES) as connection:
+            await _stand_in_line(connection)
+            last = await _last(connection)
+            for draft in map(cleaned, drafts):
+                if await _is_there(connection, draft):
+                    continue
+                last = link(draft, at, last)
+                await connection.execute(sa.insert(chain).values(**codec.to_plain(last)))
+                added.append(last)
+        return added
+
+    async def sign(self, sign: Sign) -> ChainHead | None:
+        async with self._begin(engines.WRITES) as connection:
+            await _stand_in_line(connection)
+            last = await _last(connection)
+            if last is None:
+                return None
+            query = sa.select(chain_heads).order_by(chain_heads.c.number.desc()).limit(1)
+            found = await _rows(connection, ChainHead, query)
+            head = sign(last, found[0] if found else None)
+            await connection.execute(sa.insert(chain_heads).values(**codec.to_plain(head)))
+            return head
+
+    async def entries(self, after: int = 0, limit: int = 1000) -> list[ChainEntry]:
+        query = sa.select(chain).where(chain.c.sequence > after).order_by(chain.c.sequence).limit(limit)
+        return await self._ask(ChainEntry, query)
+
+    async def entries_of(self, recording_ids: Sequence[str]) -> dict[str, list[ChainEntry]]:
+        query = sa.select(chain).where(chain.c.recording_id.in_(recording_ids)).order_by(chain.c.sequence)
+        found: dict[str, list[ChainEntry]] = {}
+        for entry in await self._ask(ChainEntry, query):
+            found.setdefault(entry.recording_id, []).append(entry)
+        return found
+
+    async def last(self) -> ChainEntry | None:
+        async with self._begin({}) as connection:
+            return await _last(connection)
+
+    async def heads(self) -> list[ChainHead]:
+        return await self._ask(ChainHead, sa.select(chain_heads).order_by(chain_heads.c.number))
+
+    async def unopened(self, since: float, limit: int = 100) -> list[rows.Recording]:
+        return await self._ask(rows.Recording, unopened(since, limit))
+
+    async def unsettled(self, since: float, ended_before: float, limit: int = 100) -> list[rows.Recording]:
+        return await self._ask(rows.Recording, unsettled(since, ended_before, limit))
+
+    async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
+        async with self._begin({}) as connection:
+            return await _rows(connection, cls, query)
+
+
+def cleaned(draft: Draft) -> Draft:
+    """The draft in the words that a database gives back. Raises RowRefused."""
+    try:
+        clean: Draft = codec.from_plain(Draft, codec.to_plain(draft))
+    except ValueError as error:
+        raise RowRefused(f"An entry of the chain cannot be written: {error}") from error
+    return clean
+
+
+# --- questions, pure, so that a test can ask the databases to explain them -----------------------------
+
+
+def unopened(since: float, limit: int) -> sa.Select[Any]:
+    table = t.recordings
+    query = sa.select(table).where(
+        table.c.state.in_(_DONE), table.c.started_at >= since, ~_entered([kind.value for kind in OPENING])
+    )
+    return query.order_by(table.c.started_at, table.c.id).limit(limit)
+
+
+def unsettled(since: float, ended_before: float, limit: int) -> sa.Select[Any]:
+    table, talks = t.recordings, t.conversations
+    over = sa.exists().where(talks.c.id == table.c.conversation_id, talks.c.ended_at < ended_before)
+    query = sa.select(table).where(
+        table.c.state.in_(_DONE),
+        table.c.started_at >= since,
+        over,
+        _entered([kind.value for kind in OPENING]),
+        ~_entered([Kind.SETTLED.value]),
+    )
+    return query.order_by(table.c.started_at, table.c.id).limit(limit)
+
+
+def _entered(kinds: list[str]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(chain.c.recording_id == t.recordings.c.id, chain.c.kind.in_(kinds))
+
+
+async def _stand_in_line(connection: AsyncConnection) -> None:
+    """SQLite's writers hold the write lock since BEGIN IMMEDIATE; PostgreSQL's wait here for each other."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+async def _last(connection: AsyncConnection) -> ChainEntry | None:
+    query = sa.select(chain).order_by(chain.c.sequence.desc()).limit(1)
+    found = await _rows(connection, ChainEntry, query)
+    return found[0] if found else None
+
+
+async def _is_there(connection: AsyncConnection, draft: Draft) -> bool:
+    query = sa.select(sa.literal(1)).where(
+        chain.c.recording_id == draft.recording_id,
+        chain.c.kind == draft.kind.value,
+        chain.c.object == draft.object,
+    )
+    return (await connection.execute(query)).first() is not None
+
+
+async def _rows(connection: AsyncConnection, cls: type[R], query: sa.Select[Any]) -> list[R]:
+    found = (await connection.execute(query)).mappings().all()
+    try:
+        return [codec.from_plain(cls, dict(row)) for row in found]
+    except ValueError as error:
+        raise StoreError(f"The database holds a row that is none: {error}") from error
