@@ -149,7 +149,7 @@ _ENDING = """## What is missing
 
 Nearly all that is missing are single frames (20 ms) at the edges: of the party who is called, the frame that is under
 way while Asterisk makes the bridge, and of everybody the frame that is under way at the goodbye. With longer calls
-than these (two and a half seconds between two transfers) their share vanishes.
+than these (four seconds between two transfers) their share vanishes.
 """
 
 if __name__ == "__main__":

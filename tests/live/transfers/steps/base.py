@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tests.live.transfers.stage import Stage
 
-TALK = 2.5  # seconds of talk where a scenario says nothing else
+TALK = 4.0  # seconds of talk where a scenario says nothing else
 REACH = 0.4  # seconds in which nobody can have lifted the handset
 
 
