@@ -126,12 +126,13 @@ class CdrSource:
 class ArchiveDisk:
     """When the disk fills: from `low_water` on an alarm, from `high_water` on what `when_full` says.
 
-    `stop` deletes nothing; `expire` deletes the oldest beyond its minimum until `low_water` is reached again.
+    `alarm` does no more; `stop` begins no recording until the disk is below `low_water` again; `expire` deletes
+    the oldest beyond its minimum until it is.
     """
 
     low_water: int = key(scalar(archive_keys.percent), 85)
     high_water: int = key(scalar(archive_keys.percent), 95)
-    when_full: str = key(scalar(a.one_of("stop", "expire")), "stop")
+    when_full: str = key(scalar(a.one_of("alarm", "stop", "expire")), "alarm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

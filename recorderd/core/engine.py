@@ -64,6 +64,7 @@ class Engine:
         self.settings = settings
         self.policy = policy
         self.deaf = True
+        self.no_room = ""
         self.out = Outbox()
         self.calls = Calls(settings.names)
         self.talks = Talks(self.calls, new_id, settings.longest_pause)
@@ -77,6 +78,11 @@ class Engine:
         self._minute = 0.0
         self.failing = Failing(self.recorder, self.out)
         self._offered: set[str] = set()
+
+    @property
+    def able(self) -> bool:
+        """A call that begins now can be recorded, for all that is known."""
+        return not self.deaf and not self.no_room and self.recorder.hopeful
 
     # --- the funnel ----------------------------------------------------------------------------
 
@@ -122,11 +128,19 @@ class Engine:
                 return self.recorder.place_fault(event)
             case events.PlaceWell():
                 return self.recorder.place_well(event)
+            case events.NoRoom():
+                self.no_room = event.why
+                return set()
+            case events.Room():
+                self.no_room = ""
+                return set(self.calls.channels)
             case events.Mixed():
                 self.ledger.mixed(event)
                 return set()
             case events.Press():
-                return presses.press(self.talks.of(event.uniqueid), event, self.out, self.talks.longest_pause)
+                talk = self.talks.of(event.uniqueid)
+                refusal = "" if self._may_begin(talk) else self.no_room
+                return presses.press(talk, event, self.out, self.talks.longest_pause, refusal)
             case events.PromptFailed():
                 self.ledger.unprompted(event)
                 return set()
@@ -268,7 +282,7 @@ class Engine:
         else:
             # Alone between two conversations: what runs, runs on, and `b` keeps it from writing.
             wanted = None if talk and talk.recording else False
-        if wanted and not running:
+        if wanted and not running and self._may_begin(talk):
             recording = talking.recording if talking else None
             folder = filenames.day_folder(at, self.policy.zone)
             beep = talk.decision.beep if talk and talk.decision else self._beep
@@ -276,6 +290,15 @@ class Engine:
             self.recorder.start(channel, self._new_id(), folder, held, at, beep)
         elif wanted is False and lane is not None and running:
             self.recorder.stop(lane)
+
+    def _may_begin(self, talk: Talk | None) -> bool:
+        """There is room, or what this talk was to be recorded for goes on: that is to end well."""
+        if not self.no_room:
+            return True
+        if talk is None:
+            return False
+        recorded = talk.recording is not None and bool(talk.recording.lanes)
+        return recorded or any(self.recorder.on(uniqueid) for uniqueid in talk.members)
 
     def _armed(self, channel: Channel, talk: Talk | None, at: float) -> bool:
         """Every party now ringing for this caller would make the decision *record*.

@@ -241,6 +241,18 @@ class PlaceWell(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoRoom(Event):
+    """The administrator wants no recording begun from now on: the disk is too full. `why` is for a person."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room(Event):
+    """Recordings may be begun again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mixed(Event):
     """The lanes of a recording became one file, or did not (`error` says why; the lanes are kept).
 

@@ -17,17 +17,25 @@ _REPEAT = 1.0
 
 
 def press(
-    talk: Talk | None, event: events.Press, out: Outbox, longest_pause: float = LONGEST_PAUSE
+    talk: Talk | None,
+    event: events.Press,
+    out: Outbox,
+    longest_pause: float = LONGEST_PAUSE,
+    refusal: str = "",
 ) -> set[str]:
     """Carry out a press and answer it; return the channels around which the plan is made again.
 
-    A pause ends by itself after `longest_pause` seconds.
+    A pause ends by itself after `longest_pause` seconds. `refusal`: why nothing may be started now.
     """
     if talk is None or event.uniqueid not in talk.members or talk.decision is None:
         reason = "nobody talks there now"
         out.do(commands.Answer(press_id=event.id, outcome="denied", reason=reason))
         return set()
+    before = talk.pressed, talk.declined
     outcome, reason = _ACTIONS[event.action](talk, talk.decision, event)
+    if outcome == "started" and refusal:
+        talk.pressed, talk.declined = before
+        outcome, reason = "denied", refusal
     if outcome == "paused":
         talk.masked_until = event.at + longest_pause
     out.do(commands.Answer(press_id=event.id, outcome=outcome, reason=reason))

@@ -28,8 +28,7 @@ class Brain:
     def consult(self, question: events.Consult) -> Advice:
         """What policy says of this call; the engine hears of it and arms the caller's recorder."""
         self._board.put_soon(question)
-        engine = self._board.engine
-        deaf = engine.deaf or not engine.recorder.hopeful
+        deaf = not self._board.engine.able
         return advise(question, self._policy(), self._names(), deaf=deaf)
 
     def press(self, press: events.Press) -> Future[commands.Answer]:

@@ -97,7 +97,8 @@ class Chores:
         used = f"{place.percent:.0f} % of the disk is used, {size(place.free)} are free"
         if level is Level.HIGH:
             what = {
-                "stop": "nothing is deleted, and when nothing fits any more calls go by their fail_mode",
+                "alarm": "nothing is deleted, and when nothing fits any more calls go by their fail_mode",
+                "stop": "no recording is begun until the low mark is reached again, and nothing is deleted",
                 "expire": "nothing more may be deleted: all that is left is held or younger than its minimum",
             }[marks.when_full]
             self._troubles.tell("disk-high-water", f"{used}: {what}")

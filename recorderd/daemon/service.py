@@ -31,7 +31,7 @@ from recorderd.core.engine import Engine, Settings
 from recorderd.core.places import FROZEN
 from recorderd.core.policy import Policy
 from recorderd.core.rows import Row
-from recorderd.daemon import notify
+from recorderd.daemon import water
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
 from recorderd.daemon.desk import Desk
@@ -44,6 +44,8 @@ from recorderd.daemon.policies import Policies, state_folder
 from recorderd.daemon.spool import Spool
 from recorderd.daemon.stalls import Packets, Stalls
 from recorderd.daemon.switchboard import Switchboard
+from recorderd.daemon.troubles import Troubles
+from recorderd.daemon.water import Water
 from recorderd.errors import AmiError, ConfigError, StoreError
 from recorderd.store import open_store
 from recorderd.store.asterisk_cdr import AsteriskCdrTable
@@ -100,6 +102,13 @@ class Service:
             self.board.put, self._channel_of, self._packets, self.watcher.size, self.link.now
         )
         self.places = Places(self._place_says, (*lanes, config.spool.monitor), self.link.now)
+        self.water = Water(
+            config.spool.monitor,
+            config.archive.disk,
+            Troubles(self.alarms, (water.KIND,), self.journal.write, time.time),
+            self.board.put,
+            self.link.now,
+        )
         self.archive = Archive(self.board.put, self.link.now)
         self.spool = Spool((config.spool.monitor, *lanes), config.zone, self.alarms.say)
         table = self._cdr_table()
@@ -185,6 +194,7 @@ class Service:
             self.alarms.run(),
             self.spool.run(),
             self.places.run(),
+            self.water.run(),
             notify.watchdog(self._alive),
         ):
             self._task(work)
@@ -204,10 +214,12 @@ class Service:
         await self.journal.drain(_OPEN_ROWS_SECONDS)
         try:
             rows = await asyncio.wait_for(self.store.open_rows(), _OPEN_ROWS_SECONDS)
+            told = await asyncio.wait_for(self.store.alarms(active=True), _OPEN_ROWS_SECONDS)
         except (StoreError, TimeoutError) as error:
             self.alarms.say("store", f"What was open before the start is not known: {error}")
             return
         self.board.engine.restore(rows.conversations, rows.intervals, rows.recordings, rows.lanes)
+        self.water.adopt(told)
         if rows.recordings:
             log.info("%d recordings were open before the start", len(rows.recordings))
 

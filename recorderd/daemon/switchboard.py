@@ -113,6 +113,9 @@ class Switchboard:
         if lane is not None and lane.state is rows.LaneState.RECORDING:
             future.set_result(True)
             return
+        if lane is None and self.engine.no_room:
+            future.set_result(False)
+            return
         self._armed.setdefault(uniqueid, []).append(future)
         self._loop.call_later(_ARMED_PATIENCE, self._give_up, uniqueid, future)
 

@@ -23,7 +23,7 @@ def test_by_default_nothing_is_archived_and_nothing_expires() -> None:
     archive = parse(LOGIN, Path("f"), {}).archive
     assert (archive.enabled, archive.format, archive.bitrate) == (False, "opus", 20)
     assert (archive.minimum, archive.maximum, archive.rules) == (0.0, FOREVER, ())
-    assert (archive.disk.low_water, archive.disk.high_water, archive.disk.when_full) == (85, 95, "stop")
+    assert (archive.disk.low_water, archive.disk.high_water, archive.disk.when_full) == (85, 95, "alarm")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_rule_is_read_and_says_only_what_it_says() -> None:
         ("{maximum: 3 months}", "is not an age such as"),
         ("{delay: 5d}", "is not a time such as"),
         ("{disk: {high_water: 101%}}", "is not a share"),
-        ("{disk: {when_full: delete}}", "is not one of stop, expire"),
+        ("{disk: {when_full: delete}}", "is not one of alarm, stop, expire"),
         ("{named: yes}", "is not one of auto, keep, remove"),
         ("{rules: {name: x}}", "is a list of rules"),
         ("{rules: [x]}", "a rule is a mapping with name, when"),

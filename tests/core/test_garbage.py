@@ -91,6 +91,8 @@ ANY_EVENT = st.one_of(
     st.builds(events.Hold, **channel, held=st.booleans()),
     st.builds(events.MixMonitorStart, **channel),
     st.builds(events.MixMonitorStop, **channel),
+    st.builds(events.NoRoom, at=at, why=st.just("full")),
+    st.builds(events.Room, at=at),
     st.builds(events.LaneStarted, at=at, lane_id=lanes, mixmonitor_id=st.just("0x1")),
     st.builds(events.LaneRefused, at=at, lane_id=lanes, reason=st.just("no")),
     st.builds(events.LaneStopped, at=at, lane_id=lanes),

@@ -355,3 +355,88 @@ def test_a_prompt_that_nobody_heard_is_in_the_ledger_and_told() -> None:
     world.wait(3.0)
     assert "prompt" in intervals(world)[0].note
     assert [a.kind for a in world.alarms] == ["prompt-failed"]
+
+
+# --- the administrator wants no recording begun on a disk this full ---------------------------------------
+
+
+def stopped(world: World) -> None:
+    world.hear(events.NoRoom(at=world.now, why="No recording is begun: the disk is too full"))
+
+
+def recorders(world: World) -> list[str]:
+    return [command.uniqueid for command in world.sent if isinstance(command, commands.MixMonitor)]
+
+
+def test_at_the_high_water_mark_no_recording_is_begun_and_the_ledger_says_so() -> None:
+    world = World(BOTH)
+    stopped(world)
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(3.0)
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    assert recorders(world) == []
+    assert not world.engine.able
+    assert [row.outcome for row in intervals(world)] == [Outcome.NOT_RECORDED]
+
+
+def test_what_is_being_recorded_at_the_high_water_mark_ends_well_and_its_newcomer_is_heard() -> None:
+    world = World(policy(chooses("101", A), chooses("102", A), chooses("103", A)))
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(1.0)
+    stopped(world)
+    world.play(tape("new 103-02 l=00\ndial 101-00 103-02\ndialend 103-02 ANSWER\nenter 103-02 B1", world.now))
+    world.wait(2.0)
+    world.play(tape("leave 103-02 B1\nhangup 103-02" + END, world.now))
+    world.wait(3.0)
+    assert len(recorders(world)) == 3
+    assert {row.outcome for row in intervals(world)} == {Outcome.RECORDED}
+
+
+def test_an_armed_call_that_is_answered_at_the_high_water_mark_is_recorded_on_both_sides() -> None:
+    world = World(BOTH)
+    world.play(tape(BEGIN))
+    world.wait(0.5)
+    stopped(world)
+    world.play(tape(ANSWER, world.now))
+    world.wait(2.0)
+    assert recorders(world) == [uid("101-00"), uid("102-01")]
+
+
+def test_with_room_again_a_call_that_goes_on_is_recorded_from_there() -> None:
+    world = World(BOTH)
+    stopped(world)
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(2.0)
+    world.hear(events.Room(at=world.now))
+    assert world.engine.able
+    world.wait(3.0)
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    (interval,) = intervals(world)
+    assert interval.outcome is Outcome.PARTIAL
+    assert interval.missing_ms == pytest.approx(2000, abs=100)
+
+
+def test_a_press_at_the_high_water_mark_is_denied_and_one_with_room_again_is_not() -> None:
+    world = World(policy(chooses("101", D), chooses("102", D)))
+    stopped(world)
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(1.0)
+    world.play(tape("press 101-00 start", world.now))
+    (answer,) = world.answers.values()
+    assert (answer.outcome, "too full" in answer.reason) == ("denied", True)
+    assert [row.wanted for row in intervals(world)] == [False]
+    world.hear(events.Room(at=world.now))
+    world.wait(2.0)
+    world.play(tape("press 101-00 start", world.now))
+    assert [a.outcome for a in world.answers.values()][-1] == "started"
+
+
+def test_at_the_high_water_mark_a_talk_that_must_be_recorded_is_ended() -> None:
+    ending = replace(BOTH, fail_mode=FailMode.CLOSED_DURING)
+    world = World(ending)
+    stopped(world)
+    world.play(tape(BEGIN + ANSWER))
+    world.wait(4.0)
+    assert [c for c in world.sent if isinstance(c, commands.EndTalk)]
