@@ -14,16 +14,6 @@ from tests.live.asterisk import Asterisk
 from tests.live.phone import Phones
 from tests.live.rig_ami import RigAmi
 
-# Not finished: their issue is open, and until they are they run in the long form only.
-_UNFINISHED = {"transfers", "faults"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the suites that are still being built out of the short form."""
-    for item in items:
-        if _UNFINISHED & set(item.path.parts):
-            item.add_marker(pytest.mark.full)
-
 
 @pytest.fixture(scope="module", params=[22, 16], ids=["asterisk22", "asterisk16"])
 def asterisk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:

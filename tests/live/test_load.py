@@ -17,7 +17,7 @@ from tests.live.daemon import until
 from tests.live.phone import Call, Phones
 from tests.live.scene import Scene, hang_up, scene
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 _FIRST = 101
 _INTERNAL, _TRUNK_CALLS = 40, 10

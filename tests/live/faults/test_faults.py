@@ -16,7 +16,11 @@ from tests.live.faults.injector import BY_NAME, chosen
 from tests.live.faults.report import CLOCK, NAMES, nightly, write_clean
 from tests.live.faults.run import BAD, RECOVERY, Run, lines, run, table
 
-pytestmark = [pytest.mark.live, pytest.mark.skipif(bool(disk.missing()), reason=disk.missing())]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.alone,
+    pytest.mark.skipif(bool(disk.missing()), reason=disk.missing()),
+]
 
 # What a run shares its two cores with may take its seconds too; the long form is judged by the figure.
 _GENEROUS = 3 * RECOVERY
