@@ -27,6 +27,9 @@ BANNER = b"Asterisk Call Manager/"
 MOST_UNSENT = 1024 * 1024
 """Bytes waiting for a socket that does not take them."""
 
+_MARGIN = 1.0
+"""Seconds that a busy machine may take longer before that counts as stuck."""
+
 
 class Connection(AMIProtocol):
     """One TCP connection, from its banner to its end. `lost` becomes the reason of the end.
@@ -175,6 +178,7 @@ class AmiClient(Manager):
         self._closing = False
         self._refusals = 0
         self._tries = 1
+        self._due = float("inf")
         self.trouble: AmiError | None = None
         """Why there is no connection, None while there is one."""
         self.silent_for = 0.0
@@ -186,6 +190,24 @@ class AmiClient(Manager):
     def connected(self) -> bool:
         """Logged in, filters set, events flowing."""
         return self._current is not None and not self._current.closed
+
+    @property
+    def overdue(self) -> float:
+        """Seconds by which the next sign of life is late: a byte while connected, the next step while not.
+
+        At most 0 while all is well, however long Asterisk is away or silent: that ends a connection, and a new
+        one is tried. Above 0 means that whoever hears or connects here is stuck.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._closing:
+            return 0.0
+        if self._current is None:
+            return now - self._due
+        settings = self._settings
+        return now - self._current.heard_at - settings.ping_interval - 2 * settings.ping_deadline - _MARGIN
+
+    def _next_step_within(self, seconds: float) -> None:
+        self._due = asyncio.get_running_loop().time() + seconds + _MARGIN
 
     async def run(self) -> None:
         """Connects and stays connected until `close()`. Raises nothing that Asterisk or the network does."""
@@ -249,7 +271,9 @@ class AmiClient(Manager):
                 self._tell(AmiError(f"Asterisk at {where} cannot be reached: {error.strerror or error}"))
             except Exception:
                 log.exception("the connection to Asterisk ended by a fault of our own")
-            await self._sleep(self._delay())
+            delay = self._delay()
+            self._next_step_within(delay)
+            await self._sleep(delay)
             self._tries += 1
 
     def _delay(self) -> float:
@@ -271,6 +295,7 @@ class AmiClient(Manager):
 
     async def _session(self) -> None:
         """From connecting to the loss; always ends by raising."""
+        self._next_step_within(self._settings.longest_greeting)
         connection = await self._open()
         try:
             await session.login(connection, self._settings)

@@ -114,6 +114,11 @@ class AsteriskLink:
         """Why there is no connection, None while there is one."""
         return self._client.trouble
 
+    @property
+    def overdue(self) -> float:
+        """Seconds by which a sign of life of this link is late, as of `AmiClient`: at most 0 while all is well."""
+        return self._client.overdue
+
     def now(self) -> float:
         """Asterisk's time, as well as we know it: ours, set right where its machine's clock is another."""
         return self._clock.now()

@@ -33,6 +33,11 @@ class AmiSettings:
     refused_first: float = 2.0
     refused_most: float = 60.0
 
+    @property
+    def longest_greeting(self) -> float:
+        """Seconds from the first SYN until events flow, at the very most: filter and mask are two actions."""
+        return self.connect_timeout + self.login_timeout + self.boot_timeout + 2 * self.action_deadline
+
     def __post_init__(self) -> None:
         for name in ("username", "secret", "event_mask", "feature"):
             try:

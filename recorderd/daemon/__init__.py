@@ -10,7 +10,6 @@ linker       CDR rows to recordings, and calls that nobody told us of
 alarms       whom to tell, and how
 spool        folders before Asterisk needs them, files that go
 metrics      Prometheus
-notify       the service manager
 """
 
 from recorderd.daemon.service import run

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from recorderd import notify
 from recorderd.archive.encode import MachineFault
 from recorderd.config import Config
 from recorderd.core.keeping import KeepState, Kept
@@ -88,7 +89,9 @@ class Archivist:
     async def run(self) -> None:
         """Until `stop`."""
         out = asyncio.create_task(self._alarms.run())
+        living = asyncio.create_task(notify.watchdog())
         log.info("the archive is running")
+        notify.notify("READY=1")
         try:
             while not await self._begin() and not self._stopping.is_set():
                 await self._pause(self._pause_seconds)
@@ -100,7 +103,9 @@ class Archivist:
                 if not worked:
                     await self._pause(min(_POLL_SECONDS, self._pause_seconds))
         finally:
+            notify.notify("STOPPING=1")
             out.cancel()
+            living.cancel()
         log.info("the archive has ended")
 
     async def once(self) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from importlib import resources
 from typing import Any
 
-from recorderd import __version__
+from recorderd import __version__, notify
 from recorderd.agi.server import FastAgiServer
 from recorderd.agi.server import Settings as AgiSettings
 from recorderd.ami import AmiSettings, AsteriskLink
@@ -30,7 +30,7 @@ from recorderd.core import commands, events
 from recorderd.core.engine import Engine, Settings
 from recorderd.core.places import FROZEN
 from recorderd.core.policy import Policy
-from recorderd.core.rows import Row
+from recorderd.core.rows import Cdr, Row
 from recorderd.daemon import water
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
@@ -40,6 +40,7 @@ from recorderd.daemon.ids import new_id
 from recorderd.daemon.indexer import Indexer
 from recorderd.daemon.linker import Linker
 from recorderd.daemon.metrics import Metrics
+from recorderd.daemon.notary import Notary
 from recorderd.daemon.policies import Policies, state_folder
 from recorderd.daemon.spool import Spool
 from recorderd.daemon.stalls import Packets, Stalls
@@ -113,6 +114,9 @@ class Service:
         self.spool = Spool((config.spool.monitor, *lanes), config.zone, self.alarms.say)
         table = self._cdr_table()
         self.indexer = Indexer(self.store, self.journal, config.names, time.time)
+        self.notary = Notary(
+            self.store, config.spool.monitor, state, config.signing_key, time.time, self.alarms.say
+        )
         self.linker = Linker(
             self.store,
             self.journal,
@@ -121,7 +125,7 @@ class Service:
             time.time,
             table,
             writable=config.cdr.writable,
-            matched=self.indexer.matched,
+            matched=self._cdr_matched,
         )
         self.brain = Brain(lambda: self.policies.policy, config.names, self.board)
         self.agi = FastAgiServer(
@@ -191,6 +195,7 @@ class Service:
             self.linker.run(),
             self.linker.follow_table(),
             self.indexer.run(),
+            self.notary.run(),
             self.alarms.run(),
             self.spool.run(),
             self.places.run(),
@@ -200,7 +205,7 @@ class Service:
             self._task(work)
         self._signals()
         log.info("recorderd %s is running", __version__)
-        notify.notify("READY=1", "STATUS=running")
+        notify.notify("READY=1")
         await self._stopping.wait()
         notify.notify("STOPPING=1")
         await self._end()
@@ -266,7 +271,8 @@ class Service:
 
     def _alive(self) -> bool:
         """Time passes in the engine, the dialplan would be answered, and Asterisk is heard or sought."""
-        return time.monotonic() - self._beat < 10 * TICK and self._answering()
+        moving = time.monotonic() - self._beat < 10 * TICK and self.link.overdue <= 0
+        return moving and self._answering()
 
     def _answering(self) -> bool:
         return not self.config.agi.enabled or self.agi.silent_seconds < _AGI_SILENT
@@ -346,6 +352,12 @@ class Service:
         """The ledger grew: those who read it look again."""
         self.linker.hear(row)
         self.indexer.hear(row)
+        self.notary.hear(row)
+
+    def _cdr_matched(self, cdr: Cdr) -> None:
+        """What came of it is on its way to the store."""
+        self.indexer.matched(cdr)
+        self.notary.matched(cdr)
 
     def _take_in(self, event: events.Event) -> None:
         """Into the engine, and to those who must know when the link comes and goes."""
@@ -354,8 +366,10 @@ class Service:
             self.linker.hearing(event.at)
             self._task(self.policies.mirror(self.link))
             log.info("Asterisk %s: %d channels", self.link.version, len(event.channels))
+            notify.status(f"beside Asterisk {self.link.version}")
         elif isinstance(event, events.ConnectionLost):
             self.linker.deaf(event.at)
+            notify.status(f"without Asterisk: {event.reason}")
             self._lost_at = self.link.now()
 
     def _unfinished(self) -> Mapping[str, str]:
@@ -370,6 +384,8 @@ class Service:
 
     def _asterisk_trouble(self, error: AmiError) -> None:
         self.alarms.say("asterisk", str(error))
+        if not self.link.connected:
+            notify.status(f"without Asterisk: {error}")
 
     def _policy_changed(self, policy: Policy) -> None:
         if not hasattr(self, "board"):
@@ -443,7 +459,7 @@ def _sounds(config: Config) -> str:
     return str(folder if config.feature.prompts == "tones" else folder / config.feature.prompts)
 
 
-_FIXED = ("asterisk", "agi", "control", "store", "state", "spool", "channels", "feature", "cdr")
+_FIXED = ("asterisk", "agi", "control", "store", "state", "spool", "channels", "feature", "cdr", "evidence")
 
 
 async def run(config: Config) -> None:

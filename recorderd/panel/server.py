@@ -9,11 +9,12 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 from collections.abc import Iterator
 
 import uvicorn
 
-from recorderd import __version__
+from recorderd import __version__, notify
 from recorderd.config import Config
 from recorderd.errors import ConfigError
 from recorderd.panel.app import make_app
@@ -30,6 +31,12 @@ class _Server(uvicorn.Server):
         """Ours are set already."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """The service manager hears of it only once somebody would be answered."""
+        await super().startup(sockets)
+        if self.started:
+            notify.notify("READY=1")
+
 
 async def run(config: Config) -> None:
     """Serve until SIGTERM. Raises RecorderdError when it cannot begin."""
@@ -41,10 +48,14 @@ async def run(config: Config) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, setattr, server, "should_exit", True)
         log.info("the panel of recorderd %s listens on %s", __version__, address(config))
+        living = asyncio.create_task(notify.watchdog())
         try:
             await server.serve()
         except SystemExit:
             raise ConfigError(f"The panel cannot listen on {address(config)}: its log says why") from None
+        finally:
+            notify.notify("STOPPING=1")
+            living.cancel()
     finally:
         await store.close()
 

@@ -435,3 +435,36 @@ async def test_an_unwanted_event_is_never_handed_on(asterisk: FakeAsterisk, conn
     asterisk.say(event("HangupRequest"), event("VarSet"), event("MixMonitorMute"), event("Hangup"))
     await until(lambda: heard.names)
     assert heard.names == ["Hangup"]
+
+
+async def test_an_asterisk_that_is_silent_or_away_never_makes_us_overdue(
+    asterisk: FakeAsterisk, connect: Connect
+) -> None:
+    quick = {"connect_timeout": 0.05, "ping_interval": 0.02, "ping_deadline": 0.02, "reconnect_within": 0.02}
+    heard = await connect(settings=quick)
+    late: list[float] = []
+
+    def tried_again() -> bool:
+        late.append(heard.client.overdue)
+        return asterisk.connections > 5
+
+    asterisk.faults.silent = True
+    await until(tried_again)
+    await asterisk.stop()
+    await until(lambda: late.append(heard.client.overdue) or len(late) > 100)
+    assert max(late) <= 0
+
+
+async def test_a_connection_that_nobody_pings_is_overdue(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made by hand, as no fault of the other side can bring it about."""
+
+    async def hanging(*_arguments: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(client_module.session, "stay", hanging)
+    monkeypatch.setattr(client_module, "_MARGIN", 0.0)
+    heard = await connect(settings={"ping_interval": 0.02, "ping_deadline": 0.02})
+    await until(lambda: heard.client.overdue > 0)
+    assert heard.client.connected
