@@ -61,6 +61,7 @@ def report(found: Outlook, disk: str | None, size: int | None) -> dict[str, Any]
         "hours_left": found.hours_left,
         "full_on": None if found.full_on is None else found.full_on.isoformat(),
         "full_in_days": found.forecast.full_in,
+        "full_between_days": found.forecast.between,
         "growth_percent_per_week": found.forecast.rate.growth_percent,
         "formats": [
             {

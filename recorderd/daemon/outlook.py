@@ -181,11 +181,24 @@ def sentence(forecast: Forecast, place: disk.Disk, hours_left: float, full_on: d
     if full_on is not None and forecast.full_in is not None:
         when = f"{_WORDS[full_on.weekday()]}, {full_on.isoformat()}"
         days = f"in {forecast.full_in:,.0f} days" if forecast.full_in >= 1 else "within a day"
-        return f"{pace} the disk will be full on {when}, {days}; {hours_left:,.0f} hours of calls fit until then."
+        return (
+            f"{pace} the disk will be full on {when}, {days}{_sure(forecast)}; {hours_left:,.0f} hours of calls fit"
+            " until then."
+        )
     if forecast.settles_at is not None:
         share = 100 * forecast.settles_at / (place.used + place.free)
         return f"{pace} the disk will not be full: what expires makes room, at {share:.0f} % it settles."
     return f"{pace} the disk will not be full within {capacity.HORIZON_DAYS // 365} years."
+
+
+def _sure(forecast: Forecast) -> str:
+    """Between which days, nine times in ten; nothing where it is a matter of hours."""
+    soon, late = forecast.between or (0.0, 0.0)
+    if forecast.rate.weeks < capacity.LEAST_WEEKS:
+        return " (a first guess: the past is short)"
+    if late is None:
+        return f" (nine times in ten not before {soon:,.0f})"
+    return f" (nine times in ten between {soon:,.0f} and {late:,.0f})" if late >= 2 else ""
 
 
 def _is_doubled(config: Config) -> bool:

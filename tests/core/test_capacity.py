@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from recorderd.core import capacity
-from recorderd.core.capacity import Day
+from recorderd.core.capacity import Day, Forecast
 
 HOUR = 3600.0
 WAV, OPUS = 57.6e6 / HOUR, 8.8e6 / HOUR
@@ -16,15 +16,32 @@ FIRST, TODAY = 20_000, 20_090
 WEEKDAYS = (1.0, 1.05, 0.98, 1.1, 0.9, 0.2, 0.1)
 
 
-def load(seed: int, growth: float) -> Callable[[int], float]:
+def load(seed: int, growth: float, noise: float = 0.03) -> Callable[[int], float]:
     """Seconds of talk on a day: 120 hours on a working day, little at the weekend, every day another."""
     chance = random.Random(seed)
 
     def seconds(day: int) -> float:
         expected = 120 * HOUR * WEEKDAYS[day % 7] * (1 + growth * (day - FIRST) / 7)
-        return max(0.0, chance.gauss(expected, 0.03 * expected))
+        return max(0.0, chance.gauss(expected, noise * expected))
 
     return seconds
+
+
+GROWTHS = (0.0, 0.005, 0.01, -0.004)
+
+
+def guess(seed: int, growth: float, noise: float, room_days: int) -> tuple[Forecast, float]:
+    """The forecast after ninety days, the last thirty in another format; and the truth."""
+    seconds = load(seed, growth, noise)
+    days = [
+        Day(day=day, seconds=talk, bytes=talk * (WAV if day < FIRST + 60 else OPUS))
+        for day in range(FIRST, TODAY)
+        for talk in [seconds(day)]
+    ]
+    room = 120 * HOUR * OPUS * room_days
+    used = sum(day.bytes for day in days)
+    found = capacity.forecast(days, TODAY, used=used, room=room, bytes_per_second=OPUS)
+    return found, full_in(seconds, room, 100_000, {})
 
 
 def full_in(seconds: Callable[[int], float], room: float, keep_days: int, stored: dict[int, float]) -> float:
@@ -44,18 +61,33 @@ def full_in(seconds: Callable[[int], float], room: float, keep_days: int, stored
 def test_days_to_full_are_within_five_percent_after_ninety_days_with_weekends_and_a_new_format(
     seed: int, growth: float
 ) -> None:
-    seconds = load(seed, growth)
-    days = [
-        Day(day=day, seconds=talk, bytes=talk * (WAV if day < FIRST + 60 else OPUS))
-        for day in range(FIRST, TODAY)
-        for talk in [seconds(day)]
-    ]
-    used = sum(day.bytes for day in days)
-    room = 120 * HOUR * OPUS * 75
-    found = capacity.forecast(days, TODAY, used=used, room=room, bytes_per_second=OPUS)
-    truth = full_in(seconds, room, 100_000, {})
+    found, truth = guess(seed, growth, 0.03, 75)
     assert 75 < truth < 140
     assert found.full_in == pytest.approx(truth, rel=0.05)
+
+
+def test_over_many_loads_it_is_nearly_always_within_five_percent_and_never_far_off() -> None:
+    errors = []
+    for seed in range(1000, 1060):
+        for growth in GROWTHS:
+            found, truth = guess(seed, growth, 0.03, 75)
+            assert found.full_in is not None
+            errors.append(abs(found.full_in / truth - 1))
+    assert sum(error > 0.05 for error in errors) <= len(errors) // 50
+    assert max(errors) < 0.08
+
+
+@pytest.mark.parametrize("noise", [0.03, 0.1])
+@pytest.mark.parametrize("room_days", [75, 150])
+def test_the_range_it_gives_holds_about_nine_times_in_ten(noise: float, room_days: int) -> None:
+    held = []
+    for seed in range(2000, 2030):
+        for growth in GROWTHS:
+            found, truth = guess(seed, growth, noise, room_days)
+            assert found.between is not None
+            soon, late = found.between
+            held.append(soon <= truth and (late is None or truth <= late))
+    assert 0.8 <= sum(held) / len(held) <= 0.98
 
 
 def test_what_expires_is_reckoned_with() -> None:

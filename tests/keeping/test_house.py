@@ -124,6 +124,7 @@ async def test_the_day_it_is_full_is_said_in_a_sentence(either: World) -> None:
     assert found.full_on is not None
     assert found.full_on.isoformat() in found.sentence
     assert "At 70 hours of calls a week the disk will be full on " in found.sentence
+    assert " (nine times in ten between " in found.sentence
     measured = {each.name for each in found.formats if each.measured}
     assert measured == {"opus"}
     opus = next(each for each in found.formats if each.name == "opus")
