@@ -9,6 +9,7 @@
     ├── StoreError          the database
     ├── AudioError          a sound file, or what was to be made from it
     │   └── PlaceError      a disk or folder that is full, away or read-only: it may come back
+    ├── EvidenceError       the proof: its key, its heads or a bundle of it
     └── ControlError        the control socket: no daemon there, or it said no
 
 A library's own error is translated once, in the room that holds the library.
@@ -49,6 +50,10 @@ class AudioError(RecorderdError):
 
 class PlaceError(AudioError):
     """A disk or a folder does not take or give what it should; later it may."""
+
+
+class EvidenceError(RecorderdError):
+    """The signing key, the heads or a bundle cannot be read, made or written."""
 
 
 class ControlError(RecorderdError):

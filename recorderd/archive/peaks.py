@@ -61,14 +61,20 @@ def path_of(sound: Path) -> Path:
 
 def write(sound: Path, peaks: Peaks, labels: Sequence[str], duration_ms: int) -> None:
     """Put them beside the file, whole or not at all. Raises AudioError."""
-    told = {
+    with files.replacing(path_of(sound)) as fd:
+        shown = told(peaks, labels, duration_ms)
+        files.write_all(fd, json.dumps(shown, separators=(",", ":")).encode("ascii"))
+
+
+def told(peaks: Peaks, labels: Sequence[str], duration_ms: int) -> dict[str, Any]:
+    """What the player takes; a label for each channel."""
+    sides = zip(labels, peaks.sides(), strict=True)
+    return {
         "version": 1,
         "duration_ms": duration_ms,
         "bucket_ms": peaks.bucket_ms,
-        "lanes": [{"label": label, "peaks": side} for label, side in zip(labels, peaks.sides(), strict=True)],
+        "lanes": [{"label": label, "peaks": side} for label, side in sides],
     }
-    with files.replacing(path_of(sound)) as fd:
-        files.write_all(fd, json.dumps(told, separators=(",", ":")).encode("ascii"))
 
 
 def read(sound: Path) -> dict[str, Any]:

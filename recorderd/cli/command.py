@@ -14,6 +14,7 @@ from recorderd.errors import (
     AudioError,
     ConfigError,
     ControlError,
+    EvidenceError,
     LoginRefused,
     RecorderdError,
     StoreError,
@@ -46,6 +47,7 @@ OF_ERRORS: tuple[tuple[type[BaseException], Exit], ...] = (
     (NotFound, Exit.NO),
     (ControlError, Exit.UNAVAILABLE),
     (AudioError, Exit.IO),
+    (EvidenceError, Exit.IO),
     (RecorderdError, Exit.SOFTWARE),
     (KeyboardInterrupt, Exit.INTERRUPTED),
 )

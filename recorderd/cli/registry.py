@@ -10,6 +10,7 @@ from recorderd.cli import (
     check,
     coverage,
     database,
+    evidence,
     explain,
     history,
     live,
@@ -34,5 +35,6 @@ COMMANDS: Mapping[str, Command] = {
     "user": user.USER,
     "capacity": capacity.CAPACITY,
     **archive.COMMANDS,
+    **evidence.COMMANDS,
     "db": database.DB,
 }

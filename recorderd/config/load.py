@@ -51,6 +51,11 @@ class Config(sections.Settings):
         """The file of the policy last seen, to decide by while the database is away."""
         return self.state / "policy.json"
 
+    @property
+    def signing_key(self) -> Path:
+        """The key that signs the heads of the chain of evidence."""
+        return self.evidence.key or self.state / "evidence.key"
+
     def names(self) -> Names:
         """Which extension a channel belongs to."""
         return Names(pattern=self.channels.extension_pattern, devices=self.channels.devices)

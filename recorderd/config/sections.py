@@ -162,6 +162,13 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The chain of evidence. `key` signs its heads; None: `evidence.key` in the state folder."""
+
+    key: Path | None = key(scalar(a.path), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alarms:
     """Whom to tell at once: a POST of JSON to `webhook`, the same JSON on `command`'s standard input."""
 
@@ -210,6 +217,7 @@ class Settings:
     feature: Feature = key(section(Feature), Feature())
     cdr: CdrSource = key(section(CdrSource), CdrSource())
     archive: Archive = key(section(Archive), Archive())
+    evidence: Evidence = key(section(Evidence), Evidence())
     alarms: Alarms = key(section(Alarms), Alarms())
     panel: Panel = key(section(Panel), Panel())
     log: Log = key(section(Log), Log())

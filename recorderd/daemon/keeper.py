@@ -16,6 +16,7 @@ from recorderd.core import keeping, retention
 from recorderd.core.keeping import Erasure, Hold, KeepState, Kept, Subject, Tag
 from recorderd.core.retention import Verdict
 from recorderd.core.rows import Recording, RecordingState
+from recorderd.daemon import entries
 from recorderd.daemon import erasures as memory
 from recorderd.errors import AudioError
 from recorderd.store.abc import AuditRow, Store
@@ -122,6 +123,7 @@ class Keeper:
             later = replace(doomed, error=str(error), not_before=self._clock() + _AGAIN_SECONDS)
             await self._keeping.advance(later, KeepState.DELETING)
             raise
+        await self._store.chain.append([entries.deleted(doomed)], self._clock())
         gone = replace(doomed, state=KeepState.DELETED, was=None, mix="", size=0, error="")
         if await self._keeping.advance(gone, KeepState.DELETING):
             await self._audit(gone.deleted_by, "delete", gone.recording_id, gone.deleted_why)
@@ -153,6 +155,7 @@ class Keeper:
     async def hold(self, hold: Hold) -> int:
         """Put a hold in force; how many recordings are deleted already, which it comes too late for."""
         await self._store.save([hold])
+        await self._enter_holds(hold.id)
         await self._audit(hold.who, "hold", hold.id, hold.reason)
         late = 0
         async for page in self._pages([KeepState.DELETING, KeepState.DELETED]):
@@ -167,8 +170,15 @@ class Keeper:
             return None
         over = replace(hold, released_at=self._clock(), released_by=who, release_reason=reason)
         await self._store.save([over])
+        await self._enter_holds(id)
         await self._audit(who, "release", id, reason)
         return over
+
+    async def _enter_holds(self, id: str) -> None:
+        """Into the chain of evidence, as the store has it now."""
+        holds = await self._keeping.holds(released=True)
+        drafts = [entries.held(hold) for hold in holds if hold.id == id]
+        await self._store.chain.append(drafts, self._clock())
 
     async def tag(self, recording_id: str, tag: str, who: str, *, remove: bool = False) -> None:
         """Put a word on a recording, or take it off."""
@@ -185,6 +195,8 @@ class Keeper:
         # The file first: a crash in between is put right by the next `apply_erasures`.
         await asyncio.to_thread(memory.remember, self._state, erasure)
         await self._store.save([erasure])
+        stored = [entries.erased(e) for e in await self._keeping.erasures() if e.id == erasure.id]
+        await self._store.chain.append(stored, self._clock())
         await self._audit(who, "erase", erasure.id, reason)
         return await self._apply([erasure])
 

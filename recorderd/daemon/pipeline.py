@@ -19,6 +19,7 @@ from recorderd.config import sections
 from recorderd.core import keeping, retention, sides
 from recorderd.core.keeping import KeepState, Kept, Subject
 from recorderd.core.rows import Lane, Recording, RecordingState
+from recorderd.daemon import entries
 from recorderd.daemon.keeper import Keeper, new_row
 from recorderd.errors import AudioError
 from recorderd.store.abc import Store
@@ -97,6 +98,7 @@ class Pipeline:
             not_before=self._tools.clock() + wait,
         )
         await self._advance(taken, state)
+        await self._enter(recording)
         if recording.state is not RecordingState.CLOSED:
             # Its mix failed, and its lanes are kept as they are.
             lanes = await self._tools.store.lanes(recording.id)
@@ -122,6 +124,14 @@ class Pipeline:
         except Overtaken:
             await self._undo(recording)
             raise
+
+    async def _enter(self, recording: Recording) -> None:
+        """What its mix was is in the chain before it goes, though the daemon never lived to enter it."""
+        store = self._tools.store
+        if not await store.chain.entries_of([recording.id]):
+            now = self._tools.clock()
+            drafts = await entries.opening(store, self._tools.monitor, recording, now, "made by the archive")
+            await store.chain.append(drafts, now)
 
     def _done(self, row: Kept, **found: object) -> Kept:
         return replace(
@@ -179,7 +189,12 @@ class Pipeline:
         return None
 
     async def _link(self, recording: Recording, row: Kept, state: KeepState | None) -> Kept:
-        """Our row names the new file from the step before on; now Asterisk's rows do, where we may write."""
+        """Our row names the new file from the step before on; now Asterisk's rows do, where we may write.
+
+        And the chain of evidence has its hash before anything is removed.
+        """
+        if row.name:
+            await self._tools.store.chain.append([entries.kept(row)], self._tools.clock())
         table = self._tools.table
         if table is not None and row.name and row.name != recording.name:
             since = recording.started_at - _CDR_BEFORE_SECONDS

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from recorderd.archive.wav import HEADER_BYTES
+from recorderd.core import sides
 from recorderd.core.calls import Names
 from recorderd.core.rows import Recording
 from recorderd.errors import AudioError
@@ -79,7 +80,8 @@ class Listening:
         try:
             if path is None:
                 raise AudioError
-            return await asyncio.to_thread(self._peaks.of, path)
+            labels = sides.labels(await self._store.intervals(recording_id=id))
+            return await asyncio.to_thread(self._peaks.of, path, self._shelf.stereo(recording), labels)
         except AudioError:
             raise NotFound(_("There is no waveform of this recording.")) from None
 

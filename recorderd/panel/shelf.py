@@ -61,12 +61,13 @@ class Shelf:
     """The recordings, as far as a viewer may have them."""
 
     def __init__(
-        self, store: Store, sessions: SessionKeeper, audit: AuditTrail, root: Path, zone: tzinfo
+        self, store: Store, sessions: SessionKeeper, audit: AuditTrail, root: Path, lanes: Path, zone: tzinfo
     ) -> None:
         self._store = store
         self._sessions = sessions
         self._audit = audit
         self.root = root
+        self._lanes = lanes
         self._zone = zone
 
     async def find(self, viewer: Viewer, id: str, right: Right) -> tuple[Recording, list[Interval]]:
@@ -118,6 +119,12 @@ class Shelf:
         """Where its file is, None where none of ours can be."""
         found = self._path(recording, kept)
         return found if found is not None and self._below(found) else None
+
+    def stereo(self, recording: Recording) -> Path | None:
+        """Where the mixer's two-channel file of it is, None where there is none that is ours."""
+        path = Path(recording.stereo)
+        inside = os.path.realpath(path).startswith(os.path.realpath(self._lanes) + os.sep)
+        return path if recording.stereo and inside else None
 
     def _path(self, recording: Recording, kept: Kept | None) -> Path | None:
         for file in files_of(recording, kept)[:1]:

@@ -8,8 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
+from recorderd.archive import peaks as stored
+from recorderd.archive import wav
 from recorderd.core.keeping import Hold
 from recorderd.core.rows import RecordingState
 from tests.panel.calls import Call
@@ -168,6 +171,51 @@ async def test_a_waveform_is_as_long_as_the_sound_and_as_loud(client: httpx.Asyn
     # The saw goes up all the way.
     assert lane["peaks"][:150] == sorted(lane["peaks"][:150])
     assert 240 <= max(lane["peaks"]) <= 255
+
+
+def stereo(path: Path, seconds: int) -> Path:
+    """Left is loud in the first half only, right in the second only."""
+    half = 8000 * seconds // 2
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wav.writing(path, 8000, channels=2) as writer:
+        for left, right in ((32767, 0), (0, 16384)):
+            writer.write(np.tile(np.array([[left, right]], np.int16), (half, 1)))
+    return path
+
+
+async def test_a_waveform_has_a_lane_for_each_party_where_both_were_kept_apart(
+    room: Room, client: httpx.AsyncClient
+) -> None:
+    beside = stereo(room.config.spool.lanes / "r1.stereo.wav", 4)
+    await room.store.save([replace(CALL.recording, stereo=str(beside))])
+    peaks = (await client.get("/media/r1/peaks")).json()
+    assert (peaks["duration_ms"], peaks["bucket_ms"]) == (4000, 20)
+    assert [lane["label"] for lane in peaks["lanes"]] == ["101", "102"]
+    assert [lane["peaks"] for lane in peaks["lanes"]] == [[255] * 100 + [0] * 100, [0] * 100 + [128] * 100]
+
+
+async def test_a_stored_waveform_is_taken_before_any_is_made(room: Room, client: httpx.AsyncClient) -> None:
+    beside = stereo(room.config.spool.lanes / "r1.stereo.wav", 4)
+    await room.store.save([replace(CALL.recording, stereo=str(beside))])
+    shape = stored.Peaks(2, 8000, 320)
+    shape.feed(np.tile(np.array([[1280, 2560]], np.int16), (320, 1)))
+    kept = room.config.spool.monitor / CALL.recording.folder / CALL.recording.name
+    stored.write(kept, shape, ("Анна", "102"), 4000)
+    lanes = (await client.get("/media/r1/peaks")).json()["lanes"]
+    assert lanes == [{"label": "Анна", "peaks": [10, 10]}, {"label": "102", "peaks": [20, 20]}]
+
+
+async def test_a_two_channel_file_elsewhere_or_broken_is_not_read(
+    room: Room, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    broken = room.config.spool.lanes / "broken.wav"
+    broken.parent.mkdir(parents=True, exist_ok=True)
+    broken.write_bytes(b"RIFF")
+    for path in (stereo(tmp_path / "secret.wav", 4), broken, room.config.spool.lanes / ".." / "secret.wav"):
+        await room.store.save([replace(CALL.recording, stereo=str(path))])
+        room.sound(CALL.recording)
+        [lane] = (await client.get("/media/r1/peaks")).json()["lanes"]
+        assert (lane["label"], len(lane["peaks"])) == ("", 200)
 
 
 async def test_a_file_is_opened_by_its_row_only_and_below_the_spool_only(

@@ -203,12 +203,22 @@
         if (!answer.ok) return;
         const peaks = await answer.json();
         this.lanes = peaks.lanes;
-        const names = this.lanes.map((lane) => lane.label).filter(Boolean);
-        if (this.lanes.length > 1) this.root.querySelector(".lanes").textContent = names.join(" / ");
+        this.nameLanes();
         this.draw();
       } catch {
         /* without a waveform the line is still there to seek on */
       }
+    }
+
+    /* Who is heard in which lane; one lane is everybody. */
+    nameLanes() {
+      if (this.lanes.length < 2) return;
+      const names = this.lanes.map((lane) => {
+        const name = document.createElement("span");
+        name.textContent = lane.label;
+        return name;
+      });
+      this.root.querySelector(".lanes").replaceChildren(...names);
     }
 
     draw() {

@@ -83,6 +83,7 @@ class Past:
     """Ten days of calls of 107 and the others, newest last; `made` is what the store is given."""
 
     monitor: Path
+    lanes: Path
     chance: random.Random = field(default_factory=lambda: random.Random(107))
     made: list[rows.Row] = field(default_factory=list)
     number: int = 0
@@ -211,8 +212,11 @@ class Past:
             ended_at=at + seconds,
             duration_ms=round(seconds * 1000),
             size=44 + 16 * round(seconds * 1000),
+            stereo=str(self.lanes / f"{talk}-{segment}.stereo.wav"),
         )
-        speak(self.monitor / recording.folder / recording.name, seconds, self.chance)
+        voices = speak(seconds, self.chance)
+        write(self.monitor / recording.folder / recording.name, voices.sum(axis=1, dtype=np.int16))
+        write(Path(recording.stereo), voices)
         self.made.append(recording)
         return recording
 
@@ -267,10 +271,10 @@ class Past:
         )
 
 
-def speak(path: Path, seconds: float, chance: random.Random) -> None:
-    """A WAV that looks like talk: syllables of a tone, with pauses between sentences."""
-    samples = np.zeros(8 * round(seconds * 1000), np.int16)
-    at = 0
+def speak(seconds: float, chance: random.Random) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """What looks like talk, a column for each of two: syllables of a tone, who speaks changes in the pauses."""
+    samples = np.zeros((8 * round(seconds * 1000), 2), np.int16)
+    at, speaker = 0, 0
     while at < len(samples):
         pitch, loud, length = (
             chance.uniform(0.08, 0.2),
@@ -279,13 +283,19 @@ def speak(path: Path, seconds: float, chance: random.Random) -> None:
         )
         if chance.random() < 0.12:
             at += 6000
+            speaker = 1 - speaker
             continue
         time = np.arange(min(length, len(samples) - at))
-        samples[at : at + length] = loud * np.sin(np.pi * time / length) * np.sin(time * pitch)
+        samples[at : at + length, speaker] = loud * np.sin(np.pi * time / length) * np.sin(time * pitch)
         at += length + chance.randint(80, 700)
+    return samples
+
+
+def write(path: Path, samples: np.ndarray[Any, np.dtype[np.int16]]) -> None:
+    """A WAV of these, a column for each channel."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.setparams((samples.ndim, 2, 8000, 0, "NONE", ""))
         file.writeframes(samples.tobytes())
 
 
@@ -459,7 +469,7 @@ spool: {{monitor: "{monitor}", lanes: "{folder}/lanes"}}
 
 async def _fill(store: Store, config: Config) -> None:
     await store.import_policy(POLICY, RULES, "admin", NAMES)
-    past = Past(config.spool.monitor)
+    past = Past(config.spool.monitor, config.spool.lanes)
     past.fill()
     await store.save(past.made)
     await store.save(

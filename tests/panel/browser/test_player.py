@@ -56,6 +56,39 @@ def test_keys_pause_move_and_close(comes: Comes) -> None:
     assert "play" in page.evaluate("() => document.activeElement.className")
 
 
+# How many rows of each half of the waveform are painted in some column: as high as its highest bar.
+HALVES = """() => {
+  const canvas = document.querySelector('.player canvas');
+  const { width, height } = canvas;
+  const seen = canvas.getContext('2d').getImageData(0, 0, width, height).data;
+  const half = (from) => {
+    const columns = [];
+    for (let x = 0; x < width; x++) {
+      let painted = 0;
+      for (let y = from; y < from + height / 2; y++) if (seen[(y * width + x) * 4 + 3]) painted++;
+      columns.push(painted);
+    }
+    return columns;
+  };
+  return [half(0), half(Math.floor(height / 2))];
+}"""
+
+
+def test_the_waveform_has_a_lane_for_each_party_with_its_name(comes: Comes) -> None:
+    page = comes("107").page
+    plays(page, TRANSFERRED)
+    page.wait_for_function("() => document.querySelector('.player').player.lanes")
+    expect(page.locator(".player >> nth=0 >> .lanes span")).to_have_text(["74951234567", "107"])
+    page.evaluate("() => document.querySelector('.player').player.draw()")
+    upper, lower = page.evaluate(HALVES)
+    assert max(upper) > 15
+    assert max(lower) > 15
+    # They take turns: where one has a bar, the other mostly has none.
+    both = sum(a > 8 and b > 8 for a, b in zip(upper, lower, strict=True))
+    one = sum((a > 8) != (b > 8) for a, b in zip(upper, lower, strict=True))
+    assert one > 10 * max(both, 1)
+
+
 def test_a_click_on_the_waveform_and_a_time_mark_seek(comes: Comes) -> None:
     page = comes("107").page
     plays(page, TRANSFERRED)

@@ -1,0 +1,158 @@
+"""What goes into the chain of evidence about a recording: owns the drafts, and the reading that they need.
+
+Must not know when they are made. Rows are read back from the store before they are hashed, since that rounds
+their times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from recorderd.archive import fingerprints
+from recorderd.core.chain import ChainEntry, Draft, Kind
+from recorderd.core.keeping import IN_PLACE, Erasure, Hold, Kept
+from recorderd.core.recordings import CUT_BACK
+from recorderd.core.rows import CdrLink, Recording, RecordingState, Row
+from recorderd.errors import AudioError, PlaceError
+from recorderd.store.abc import Store
+from recorderd.store.digests import digests, name_of
+
+# So many seconds after a recording's end an entry about it is late, and says so.
+LATE = 120.0
+
+
+async def opening(
+    store: Store, monitor: Path, recording: Recording, now: float, note: str = ""
+) -> list[Draft]:
+    """The first entries of a finished recording: its files, its rows, and what was cut off.
+
+    `note` says why they come late. Raises StoreError, PlaceError.
+    """
+    intervals = await store.intervals(recording_id=recording.id)
+    detail: dict[str, Any] = {"rows": digests([recording, *intervals])}
+    age = now - (recording.ended_at or recording.started_at)
+    late = note or (f"{age:.0f} s after its end" if age > LATE else "")
+    if late:
+        detail["late"] = late
+    if recording.state is RecordingState.DISCARDED:
+        return [Draft(kind=Kind.CUT, recording_id=recording.id, detail={"why": recording.reason, **detail})]
+    kept = (await store.keeping.kept([recording.id])).get(recording.id)
+    paths = {f"{recording.folder}/{recording.name}": monitor / recording.folder / recording.name}
+    if recording.state is RecordingState.FAILED:
+        lanes = await store.lanes(recording.id)
+        paths = {lane.path: Path(lane.path) for lane in lanes if lane.recording_id == recording.id}
+    found, missing = await asyncio.to_thread(_hashed, paths)
+    detail["files"] = found
+    if missing:
+        gone = "the archive's file was in its place already" if kept and kept.state in IN_PLACE else "missing"
+        detail["missing"] = dict.fromkeys(missing, gone)
+    closed = Draft(kind=Kind.CLOSED, recording_id=recording.id, detail=detail)
+    cuts = [
+        Draft(kind=Kind.CUT, recording_id=recording.id, object=interval.id, detail={"why": interval.note})
+        for interval in intervals
+        if interval.note == CUT_BACK
+    ]
+    return [closed, *cuts]
+
+
+def _hashed(paths: dict[str, Path]) -> tuple[dict[str, Any], list[str]]:
+    """What each file is known by, and which are not there. Raises PlaceError: another try may find it."""
+    found: dict[str, Any] = {}
+    missing = []
+    for name, path in paths.items():
+        try:
+            found[name] = fingerprints.of(path)
+        except PlaceError:
+            raise
+        except AudioError:
+            missing.append(name)
+    return found, missing
+
+
+async def settled(store: Store, recording: Recording) -> Draft:
+    """The entry of a recording whose call is over: everything in the ledger that belongs to it."""
+    return Draft(
+        kind=Kind.SETTLED,
+        recording_id=recording.id,
+        detail={"rows": digests(await ledger(store, recording))},
+    )
+
+
+async def ledger(store: Store, recording: Recording) -> list[Row]:
+    """The recording, its conversation with every interval of it, its CDR links and their CDRs."""
+    talk = await store.conversation(recording.conversation_id)
+    mine = await store.intervals(recording_id=recording.id)
+    whole = await store.intervals(conversation_id=recording.conversation_id) if talk else []
+    links = await store.links(recording_id=recording.id)
+    found: list[Row] = [
+        recording,
+        *([talk] if talk else []),
+        *whole,
+        *mine,
+        *links,
+        *await cdrs(store, links),
+    ]
+    return list({name_of(row): row for row in found}.values())
+
+
+async def cdrs(store: Store, links: Iterable[CdrLink]) -> list[Row]:
+    """The CDRs that these links point at, as far as we have them."""
+    found: list[Row] = []
+    for link in links:
+        known = await store.cdrs(uniqueid=link.uniqueid)
+        found += [cdr for cdr in known if cdr.sequence == link.sequence]
+    return found
+
+
+async def late_links(store: Store, links: Sequence[CdrLink], note: str = "") -> list[Draft]:
+    """Entries for those links whose recording was settled without them."""
+    entries = await store.chain.entries_of(sorted({link.recording_id for link in links}))
+    drafts = []
+    for link in links:
+        theirs = entries.get(link.recording_id, [])
+        known = any(name_of(link) in entry.detail.get("rows", {}) for entry in theirs)
+        if not known and any(entry.kind == Kind.SETTLED for entry in theirs):
+            detail: dict[str, Any] = {"rows": digests([link, *await cdrs(store, [link])])}
+            if note:
+                detail["late"] = note
+            drafts.append(
+                Draft(kind=Kind.LINKED, recording_id=link.recording_id, object=name_of(link), detail=detail)
+            )
+    return drafts
+
+
+# --- what the archive and people do ----------------------------------------------------------------
+
+
+def kept(row: Kept) -> Draft:
+    """The archive's file took the place of the mix."""
+    files = {f"{row.folder}/{row.name}": {"sha256": row.sha256, "size": row.size}}
+    return Draft(kind=Kind.KEPT, recording_id=row.recording_id, object=row.sha256, detail={"files": files})
+
+
+def deleted(row: Kept) -> Draft:
+    """Its audio is gone."""
+    detail = {"who": row.deleted_by, "why": row.deleted_why}
+    return Draft(kind=Kind.DELETED, recording_id=row.recording_id, detail=detail)
+
+
+def held(hold: Hold) -> Draft:
+    """A hold came into force, or is over. It is given as it came from the store."""
+    over = hold.released_at is not None
+    who, why = (hold.released_by, hold.release_reason) if over else (hold.who, hold.reason)
+    detail = {"who": who, "why": why, "rows": digests([hold])}
+    return Draft(kind=Kind.RELEASED if over else Kind.HELD, object=hold.id, detail=detail)
+
+
+def erased(erasure: Erasure) -> Draft:
+    """A person is to be forgotten. It is given as it came from the store."""
+    detail = {"who": erasure.who, "why": erasure.reason, "rows": digests([erasure])}
+    return Draft(kind=Kind.ERASED, object=erasure.id, detail=detail)
+
+
+def named(entries: Iterable[ChainEntry]) -> dict[str, str]:
+    """The digest of every row that these entries name; of two the later."""
+    return {name: str(value) for entry in entries for name, value in entry.detail.get("rows", {}).items()}

@@ -1,0 +1,173 @@
+"""Has every finished recording entered into the chain of evidence, and the chain signed once a day.
+
+Owns when. Must not know what an entry says (`entries`) nor how a head is signed (`heads`). It looks at the store and
+not at the rows that pass by, so a crash between a recording's end and its entry only makes the entry late, and
+the entry says so. Files are read in a thread; nobody who records waits for any of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from recorderd.archive import signing
+from recorderd.core.chain import Draft
+from recorderd.core.rows import Cdr, Recording, RecordingState, Row
+from recorderd.daemon import entries, heads
+from recorderd.errors import AudioError, EvidenceError, StoreError
+from recorderd.store.abc import RECORDING_ENDS, Store
+
+log = logging.getLogger("recorderd.evidence")
+
+ON_START = "made on start"
+# After a call its CDRs come and find their recordings; then its rows are final.
+SETTLE = 300.0
+_LOOK_BACK = 2 * 86_400.0
+_LINKS_BACK = 7 * 86_400.0
+_EVERY = 30.0
+_SOON = 0.5
+_AGAIN = 60.0
+_AT_ONCE = 20
+
+
+class Notary:
+    """`hear` each row and `matched` each CDR; `run` makes the entries. `tell(kind, sentence)` hears of trouble."""
+
+    def __init__(
+        self,
+        store: Store,
+        monitor: Path,
+        state: Path,
+        key: Path,
+        clock: Callable[[], float],
+        tell: Callable[[str, str], object],
+    ) -> None:
+        self._store = store
+        self._monitor = monitor
+        self._state = state
+        self._key_path = key
+        self._clock = clock
+        self._tell = tell
+        self._key: signing.Key | None = None
+        self._wake = asyncio.Event()
+        self._heard: dict[str, None] = {}
+        self._uniqueids: dict[str, float] = {}
+        # Recordings whose disk does not give their file, and when it is tried again.
+        self._stuck: dict[str, float] = {}
+        self._signed = ""
+        self._troubled = False
+
+    # --- what the daemon tells ---------------------------------------------------------------------
+
+    def hear(self, row: Row) -> None:
+        """A row is on its way to the store."""
+        if isinstance(row, Recording) and row.state in RECORDING_ENDS:
+            self._heard[row.id] = None
+            self._wake.set()
+
+    def matched(self, cdr: Cdr) -> None:
+        """A CDR was held against the ledger: its links are on their way to the store."""
+        self._uniqueids[cdr.uniqueid] = self._clock() + SETTLE
+
+    # --- work --------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """For ever; first what a daemon before us left undone."""
+        started = False
+        while True:
+            try:
+                if not started:
+                    await self.catch_up()
+                    started = True
+                await self.turn()
+                self._troubled = False
+            except StoreError as error:
+                # The store's own alarm is told by those who cannot do without it.
+                log.warning("%s", error)
+            except EvidenceError as error:
+                if not self._troubled:
+                    self._tell("evidence", str(error))
+                self._troubled = True
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _SOON if self._heard else _EVERY)
+
+    async def catch_up(self) -> None:
+        """Enter what has no entry though it should: its entry says that it was made on start."""
+        while made := await self._open(0.0, ON_START):
+            log.warning("%d recordings had no entry in the chain of evidence: made now", made)
+        now = self._clock()
+        while await self._settle(0.0, now):
+            pass
+        holds = [entries.held(hold) for hold in await self._store.keeping.holds(released=True)]
+        erased = [entries.erased(erasure) for erasure in await self._store.keeping.erasures()]
+        late = [
+            Draft(kind=d.kind, object=d.object, detail={**d.detail, "late": ON_START})
+            for d in (*holds, *erased)
+        ]
+        await self._store.chain.append(late, now)
+        for cdr in await self._store.cdrs(now - _LINKS_BACK):
+            links = await self._store.links(uniqueid=cdr.uniqueid)
+            await self._store.chain.append(await entries.late_links(self._store, links, ON_START), now)
+
+    async def turn(self) -> None:
+        """Whatever is due now. Raises StoreError, EvidenceError."""
+        now = self._clock()
+        while await self._open(now - _LOOK_BACK, ""):
+            pass
+        while await self._settle(now - _LINKS_BACK, now):
+            pass
+        for uniqueid in [key for key, at in self._uniqueids.items() if at <= now]:
+            links = await self._store.links(uniqueid=uniqueid)
+            await self._store.chain.append(await entries.late_links(self._store, links), now)
+            del self._uniqueids[uniqueid]
+        if self._signed != heads.day_of(now):
+            await self._sign(now)
+
+    async def _open(self, since: float, note: str) -> int:
+        now = self._clock()
+        stuck = {id for id, at in self._stuck.items() if at > now}
+        found = await self._store.chain.unopened(since, limit=len(stuck) + _AT_ONCE)
+        count = 0
+        for recording in found:
+            self._heard.pop(recording.id, None)
+            if recording.id in stuck:
+                continue
+            try:
+                drafts = await entries.opening(self._store, self._monitor, recording, now, note)
+            except AudioError as error:
+                self._stuck[recording.id] = now + _AGAIN
+                log.warning("%s has no entry yet: %s", recording.name, error)
+                continue
+            self._stuck.pop(recording.id, None)
+            count += len(await self._store.chain.append(drafts, self._clock())) > 0
+            if recording.state is RecordingState.CLOSED and "missing" in drafts[0].detail and not note:
+                self._tell("evidence", f"{recording.name} was gone before it was hashed")
+        if not found:
+            # Rows that were heard of and are not among those without an entry have theirs.
+            self._heard.clear() if not await self._waiting() else None
+        return count
+
+    async def _waiting(self) -> bool:
+        """Whether a row that was heard of is not in the store as we heard it."""
+        stored = await self._store.keeping.recordings_of(list(self._heard))
+        for id in [id for id in self._heard if id in stored and stored[id].state in RECORDING_ENDS]:
+            del self._heard[id]
+        return bool(self._heard)
+
+    async def _settle(self, since: float, now: float) -> int:
+        found = await self._store.chain.unsettled(since, now - SETTLE, limit=_AT_ONCE)
+        drafts = [await entries.settled(self._store, recording) for recording in found]
+        await self._store.chain.append(drafts, self._clock())
+        return len(found)
+
+    async def _sign(self, now: float) -> None:
+        if self._key is None:
+            self._key = await asyncio.to_thread(signing.load, self._key_path)
+        stored = await self._store.chain.heads()
+        if not stored or stored[-1].day != heads.day_of(now):
+            await heads.sign(self._store, self._state, self._key, now)
+        self._signed = heads.day_of(now)
