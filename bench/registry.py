@@ -5,4 +5,6 @@ Modules are named, not imported: each is loaded in the process that runs it.
 
 from __future__ import annotations
 
-BENCHES: dict[str, str] = {}
+BENCHES: dict[str, str] = {
+    "fastagi": "bench.fastagi",
+}

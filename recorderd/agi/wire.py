@@ -92,25 +92,26 @@ def parse_block(block: bytes) -> Request:
     lines = block.decode("utf-8", "surrogateescape").split("\n")
     if len(lines) > MAX_BLOCK_LINES:
         raise Malformed(f"header block over {MAX_BLOCK_LINES} lines")
-    env: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise Malformed(f"not a header: {line[:40]!a}")
-        if name in env:
-            # Asterisk writes each once: a second one came out of somebody's name or number.
-            raise Malformed(f"header {name[:40]!a} comes twice")
-        env[name] = value.strip()
+    try:
+        env = dict([line.split(":", 1) for line in lines])
+    except ValueError:
+        odd = next(line for line in lines if ":" not in line)
+        raise Malformed(f"not a header: {odd[:40]!a}") from None
+    if len(env) < len(lines):
+        # Asterisk writes each once: a second one came out of somebody's name or number.
+        names = [line.partition(":")[0] for line in lines]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Malformed(f"header {twice[:40]!a} comes twice")
     path, _, query = _needed(env, "agi_network_script").lstrip("/").partition("?")
     return Request(
         path=path,
-        query=dict(parse_qsl(query, errors="surrogateescape", max_num_fields=MAX_BLOCK_LINES)),
+        query=_query(query) if query else {},
         args=tuple(_arguments(env)),
         channel=_matching(_CHANNEL, _needed(env, "agi_channel"), "agi_channel"),
         uniqueid=_matching(_UNIQUEID, _needed(env, "agi_uniqueid"), "agi_uniqueid"),
-        caller_id_num=_known(env.get("agi_callerid", "")),
-        exten=_known(env.get("agi_extension", "")),
-        context=_known(env.get("agi_context", "")),
+        caller_id_num=_known(env.get("agi_callerid", "").strip()),
+        exten=_known(env.get("agi_extension", "").strip()),
+        context=_known(env.get("agi_context", "").strip()),
     )
 
 
@@ -180,16 +181,20 @@ def _quoted(text: str) -> str:
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _query(text: str) -> dict[str, str]:
+    return dict(parse_qsl(text, errors="surrogateescape", max_num_fields=MAX_BLOCK_LINES))
+
+
 def _arguments(env: dict[str, str]) -> Iterator[str]:
     for number in range(1, MAX_BLOCK_LINES):
         value = env.get(f"agi_arg_{number}")
         if value is None:
             return
-        yield value
+        yield value.strip()
 
 
 def _needed(env: dict[str, str], name: str) -> str:
-    value = env.get(name, "")
+    value = env.get(name, "").strip()
     if not value:
         raise Malformed(f"no {name}")
     return value
@@ -203,4 +208,6 @@ def _matching(pattern: re.Pattern[str], value: str, name: str) -> str:
 
 def _known(value: str) -> str:
     """Asterisk writes `unknown` (AGI) or `<unknown>` where it knows nothing."""
-    return "" if value in ("unknown", "<unknown>") else _CONTROL.sub(" ", value)
+    if value in ("unknown", "<unknown>"):
+        return ""
+    return value if value.isprintable() else _CONTROL.sub(" ", value)

@@ -65,7 +65,12 @@ class Numbers:
 
     def holds(self, candidates: Iterable[str]) -> bool:
         """Whether any candidate is in the set."""
-        return any(p.fullmatch(c) for c in candidates if c for p in self.patterns)
+        for candidate in candidates:
+            if candidate:
+                for pattern in self.patterns:
+                    if pattern.fullmatch(candidate):
+                        return True
+        return False
 
 
 def _items(value: object) -> list[str]:
@@ -84,15 +89,14 @@ def _texts(value: object, what: str) -> list[str]:
     return texts
 
 
-def _candidates(name: str) -> Callable[[Situation], Iterable[str]]:
-    return {
-        "caller": lambda s: [n for p in s.callers for n in (p.extension, p.number)],
-        "callee": lambda s: [n for p in s.callees for n in (p.extension, p.number)],
-        "party": lambda s: [n for p in s.parties for n in (p.extension, p.number)],
-        "did": lambda s: s.dialled if not s.internal else (),
-        "queue": lambda s: s.dialled,
-        "group": lambda s: s.dialled,
-    }[name]
+_CANDIDATES: dict[str, Callable[[Situation], Iterable[str]]] = {
+    "caller": lambda s: [n for p in s.callers for n in (p.extension, p.number)],
+    "callee": lambda s: [n for p in s.callees for n in (p.extension, p.number)],
+    "party": lambda s: [n for p in s.parties for n in (p.extension, p.number)],
+    "did": lambda s: s.dialled if not s.internal else (),
+    "queue": lambda s: s.dialled,
+    "group": lambda s: s.dialled,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class NumberCondition:
 
     def matches(self, situation: Situation) -> bool:
         """Whether one of them is."""
-        return self.numbers.holds(_candidates(self.name)(situation))
+        return self.numbers.holds(_CANDIDATES[self.name](situation))
 
     def __str__(self) -> str:
         return f"{self.name} is not {self.numbers.written}"

@@ -33,6 +33,9 @@ class FailMode(StrEnum):
     CLOSED_DURING = "closed-during"
 
 
+_MILDEST_FIRST = tuple(FailMode)
+
+
 class Lookback(StrEnum):
     """Whether an on-demand call is kept from its answer on when somebody asks for it later."""
 
@@ -143,7 +146,10 @@ class Rule:
 
     def first_miss(self, situation: Situation) -> Condition | None:
         """The first condition that does not hold, None when the rule applies."""
-        return next((c for c in self.conditions if not c.matches(situation)), None)
+        for condition in self.conditions:
+            if not condition.matches(situation):
+                return condition
+        return None
 
 
 DEFAULT_EXTENSION = ExtensionPolicy(extension="", inbound=Mode.NEVER, outbound=Mode.NEVER)
@@ -203,6 +209,9 @@ class _Vote:
     sentence: str
 
 
+_NOBODY = _Vote(Strength.DEFAULT, Mode.NEVER, "no extension takes part")
+
+
 def decide(policy: Policy, situation: Situation, *, pressed: bool = False) -> Decision:
     """Decide a conversation. Pure and total: every situation has a decision.
 
@@ -217,10 +226,11 @@ def decide(policy: Policy, situation: Situation, *, pressed: bool = False) -> De
     winner = min(
         votes,
         key=lambda v: (strengths.index(v.strength), modes.index(v.mode)),
-        default=_Vote(Strength.DEFAULT, Mode.NEVER, "no extension takes part"),
+        default=_NOBODY,
     )
-    trace.extend(f"{v.sentence}: {_verdict(v, winner)}" for v in votes)
+    trace += [f"{v.sentence}: {_verdict(v, winner)}" for v in votes]
     ruling = rule if winner.strength is Strength.RULE else None
+    chosen = [policy.extensions.get(p.extension, policy.default) for p in situation.parties if p.extension]
     wanted = winner.mode is Mode.ALWAYS or (winner.mode is Mode.ON_DEMAND and pressed)
     return Decision(
         mode=winner.mode,
@@ -228,10 +238,10 @@ def decide(policy: Policy, situation: Situation, *, pressed: bool = False) -> De
         reason=winner.sentence,
         trace=tuple(trace),
         version=policy.version,
-        fail_mode=_fail_mode(policy, situation, ruling),
-        buffered=winner.mode is Mode.ON_DEMAND and not wanted and _looks_back(policy, situation, ruling),
-        announce=_announce(policy, situation, ruling),
-        beep=_beep(policy, situation, ruling),
+        fail_mode=_fail_mode(policy, situation, chosen, ruling),
+        buffered=winner.mode is Mode.ON_DEMAND and not wanted and _looks_back(chosen, ruling),
+        announce=_announce(chosen, ruling),
+        beep=_beep(chosen, ruling),
     )
 
 
@@ -275,41 +285,38 @@ def _verdict(vote: _Vote, winner: _Vote) -> str:
     return "agrees" if vote.mode is winner.mode else f"outweighed, {winner.mode} is stronger than {vote.mode}"
 
 
-def _chosen(policy: Policy, situation: Situation) -> list[ExtensionPolicy]:
-    """The policies of all extensions that take part."""
-    return [policy.extensions.get(p.extension, policy.default) for p in situation.parties if p.extension]
-
-
-def _looks_back(policy: Policy, situation: Situation, rule: Rule | None) -> bool:
+def _looks_back(chosen: list[ExtensionPolicy], rule: Rule | None) -> bool:
     """What was said before somebody asked is kept only if everybody's policy has it so."""
     if rule is not None and rule.lookback is not None:
         return rule.lookback is Lookback.WHOLE_CALL
-    asked = [chosen.lookback for chosen in _chosen(policy, situation)]
-    return bool(asked) and all(lookback is Lookback.WHOLE_CALL for lookback in asked)
+    return bool(chosen) and all(one.lookback is Lookback.WHOLE_CALL for one in chosen)
 
 
-def _announce(policy: Policy, situation: Situation, rule: Rule | None) -> str:
+def _announce(chosen: list[ExtensionPolicy], rule: Rule | None) -> str:
     if rule is not None and rule.announce is not None:
         return rule.announce
-    return next((chosen.announce for chosen in _chosen(policy, situation) if chosen.announce), "")
+    for one in chosen:
+        if one.announce:
+            return one.announce
+    return ""
 
 
-def _beep(policy: Policy, situation: Situation, rule: Rule | None) -> int:
+def _beep(chosen: list[ExtensionPolicy], rule: Rule | None) -> int:
     """The most frequent that a party asks for."""
     if rule is not None and rule.beep is not None:
         return rule.beep
-    return min((chosen.beep for chosen in _chosen(policy, situation) if chosen.beep), default=0)
+    return min([one.beep for one in chosen if one.beep], default=0)
 
 
-def _fail_mode(policy: Policy, situation: Situation, rule: Rule | None) -> FailMode:
+def _fail_mode(
+    policy: Policy, situation: Situation, chosen: list[ExtensionPolicy], rule: Rule | None
+) -> FailMode:
     """The strictest that a party asks for, unless the winning rule says; open to an emergency number."""
-    if any(number in policy.emergency for number in situation.dialled):
-        return FailMode.OPEN
-    if any(party.number in policy.emergency for party in situation.callees):
-        return FailMode.OPEN
+    if policy.emergency:
+        called = [p.number for p in situation.parties if p.direction is Direction.INBOUND]
+        if not policy.emergency.isdisjoint((*situation.dialled, *called)):
+            return FailMode.OPEN
     if rule is not None and rule.fail_mode is not None:
         return rule.fail_mode
-    order = list(FailMode)
-    own = (policy.extensions.get(p.extension, policy.default) for p in situation.parties if p.extension)
-    asked = [chosen.fail_mode or policy.fail_mode for chosen in own]
-    return max(asked, key=order.index, default=policy.fail_mode)
+    asked = [one.fail_mode or policy.fail_mode for one in chosen]
+    return max(asked, key=_MILDEST_FIRST.index, default=policy.fail_mode)

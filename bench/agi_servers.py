@@ -1,0 +1,212 @@
+"""FastAGI servers that answer the same question in processes of their own: ours and its peers.
+
+Owns the servers. All three ask the same `Brain` (the daemon's, with a policy of 500 extensions and three rules),
+hand the question to an engine's loop as the daemon does, and answer with the same one SET VARIABLE. Must not know
+who asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any, cast
+
+from recorderd.agi import advice as advices
+from recorderd.agi import routes, wire
+from recorderd.agi.server import FastAgiServer, Settings
+from recorderd.core import events
+from recorderd.core.calls import Names
+from recorderd.core.policy import ExtensionPolicy, Mode, Policy
+from recorderd.core.rules import Reader
+from recorderd.daemon.brain import Brain
+
+EXTENSIONS = range(100, 600)
+MODES = tuple(Mode)
+RULES = [
+    {"name": "works council", "when": {"party": "77000*"}, "mode": "never"},
+    {"name": "order line", "when": {"did": "5550101", "time": "Mon-Fri 08:00-18:00"}, "mode": "always"},
+    {"name": "night", "when": {"trunk": "night"}, "mode": "always"},
+]
+
+
+def policy() -> Policy:
+    """Like an office's: everybody has chosen something, and a few rules come first."""
+    reader = Reader()
+    rules = reader.rules(RULES)
+    assert not reader.faults, reader.faults
+    extensions = {
+        str(n): ExtensionPolicy(extension=str(n), inbound=MODES[n % 3], outbound=MODES[n % 2])
+        for n in EXTENSIONS
+    }
+    return Policy(rules=rules, extensions=extensions, emergency=frozenset(("112", "110")))
+
+
+class Board:
+    """In the switchboard's place: takes each question over to a loop, where it is counted."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        from recorderd.daemon.switchboard import Switchboard
+
+        self.engine = Engine()
+        self.taken = 0
+        self._real = Switchboard(cast(Any, self.engine), loop)
+        self._real.put = self._take  # type: ignore[method-assign]
+        self.put_soon = self._real.put_soon
+
+    def _take(self, _event: events.Event) -> None:
+        self.taken += 1
+
+
+class Engine:
+    """What `Brain` asks of the engine: whether a call could be recorded now."""
+
+    able = True
+    deaf = False
+    no_room = ""
+
+    class recorder:
+        hopeful = True
+
+
+def house(loop: asyncio.AbstractEventLoop) -> routes.House:
+    rules = policy()
+    names = Names()
+    return routes.House(
+        brain=Brain(lambda: rules, lambda: names, cast(Any, Board(loop))),
+        clock=time.time,
+        new_id=str,
+        extension_of=wire.extension_of,
+        sounds="recorderd",
+    )
+
+
+# --- the servers -------------------------------------------------------------------------------------
+
+
+async def ours(tell: Callable[[int], None]) -> None:
+    """In its own thread beside the loop that stands for the daemon's."""
+    home = house(asyncio.get_running_loop())
+    server = FastAgiServer(home.brain, Settings(port=0), report=lambda _: None)
+    server.start()
+    tell(server.port)
+    await asyncio.Event().wait()
+
+
+def _asked(headers: dict[str, str]) -> events.Consult:
+    return events.Consult(
+        at=time.time(),
+        channel=headers["agi_channel"],
+        uniqueid=headers["agi_uniqueid"],
+        linkedid=headers.get("agi_arg_2", ""),
+        caller_id_num=headers.get("agi_callerid", ""),
+        exten=headers.get("agi_arg_3", ""),
+        context=headers.get("agi_arg_4", ""),
+        callees=tuple(headers.get("agi_arg_1", "").split("&")),
+    )
+
+
+def _answer(home: routes.House, headers: dict[str, str]) -> str:
+    said = home.brain.consult(_asked(headers))
+    return f'SET VARIABLE {advices.VARIABLE} "{advices.spell(said, allow=True)}"'
+
+
+async def panoramisk(tell: Callable[[int], None]) -> None:
+    """panoramisk.fast_agi as its documentation has it."""
+    from panoramisk import fast_agi
+
+    home = house(asyncio.get_running_loop())
+
+    async def consult(request: Any) -> None:
+        await request.send_command(_answer(home, request.headers))
+
+    application = fast_agi.Application(loop=asyncio.get_running_loop())
+    application.add_route("consult", consult)
+    await _serve(application.handler, tell)
+
+
+async def plain(tell: Callable[[int], None]) -> None:
+    """asyncio streams by hand, as short as it can be, without a bound or a deadline."""
+    home = house(asyncio.get_running_loop())
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        block = await reader.readuntil(b"\n\n")
+        headers = dict(line.split(": ", 1) for line in block.decode().split("\n") if ": " in line)
+        writer.write(_answer(home, headers).encode() + b"\n")
+        await reader.readline()
+        writer.close()
+
+    await _serve(handle, tell)
+
+
+async def _serve(handle: Any, tell: Callable[[int], None]) -> None:
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=1024)
+    tell(server.sockets[0].getsockname()[1])
+    await asyncio.Event().wait()
+
+
+SERVERS = {"ours": ours, "panoramisk": panoramisk, "plain": plain}
+
+
+# --- their processes ---------------------------------------------------------------------------------
+
+
+class Server:
+    """One of them, running. Ask it what it used."""
+
+    def __init__(self, pipe: Connection, pid: int, port: int) -> None:
+        self._pipe, self.pid, self.port = pipe, pid, port
+
+    def cpu(self) -> float:
+        """Seconds of CPU time so far, the kernel's for it included."""
+        self._pipe.send("cpu")
+        return float(self._pipe.recv())
+
+    def freeze(self, seconds: float) -> None:
+        """Its main loop does nothing for so long; returns at once."""
+        self._pipe.send(seconds)
+
+
+@contextmanager
+def server(kind: str) -> Iterator[Server]:
+    here, there = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_live, args=(kind, there), daemon=True)
+    process.start()
+    there.close()  # so that its end is heard here
+    try:
+        port = int(here.recv())
+        assert process.pid is not None
+        yield Server(here, process.pid, port)
+    finally:
+        process.kill()
+        process.join()
+
+
+def _live(kind: str, pipe: Connection) -> None:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+    async def main() -> None:
+        threading.Thread(target=_reply, args=(pipe, asyncio.get_running_loop()), daemon=True).start()
+        await SERVERS[kind](pipe.send)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())
+
+
+def _reply(pipe: Connection, loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        try:
+            asked = pipe.recv()
+        except (EOFError, OSError):
+            return
+        if asked == "cpu":
+            pipe.send(time.process_time())
+        else:
+            loop.call_soon_threadsafe(time.sleep, asked)
