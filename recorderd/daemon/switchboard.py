@@ -34,6 +34,8 @@ class Switchboard:
         self.events = 0
         self._loop = loop
         self._inbox: deque[events.Event] = deque()
+        self._sent: deque[events.Event] = deque()
+        self._woken = False
         self._busy = False
         self._doers: Mapping[type[commands.Command], Doer] = {}
         self._answers: dict[str, Future[commands.Answer]] = {}
@@ -61,8 +63,16 @@ class Switchboard:
             self._busy = False
 
     def put_soon(self, event: events.Event) -> None:
-        """The same from another thread."""
-        self._loop.call_soon_threadsafe(self.put, event)
+        """The same from another thread. Waking the loop costs more than an event: once for all that wait."""
+        self._sent.append(event)
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._take_sent)
+
+    def _take_sent(self) -> None:
+        self._woken = False  # before the first is taken: what comes from now on wakes us again
+        while self._sent:
+            self.put(self._sent.popleft())
 
     def _handle(self, event: events.Event) -> None:
         self.events += 1
