@@ -60,7 +60,7 @@ def policy(config: Config) -> list[Finding]:
 
 
 def cdr_table(config: Config) -> list[Finding]:
-    """That Asterisk's own table is there and has the columns."""
+    """That Asterisk's own table is there and has the columns, and may be written where it is to be."""
     if config.cdr.source == "ami":
         sentence = "CDRs come from AMI's events: of calls made while recorderd is down there will be none"
         return [Finding("cdr table", Level.WARNING, sentence)]
@@ -71,6 +71,8 @@ def cdr_table(config: Config) -> list[Finding]:
         table = AsteriskCdrTable(config.cdr.source, zone=config.zone, table=config.cdr.table)
         try:
             await table.check()
+            if config.cdr.writable:
+                await table.check_writable()
         finally:
             await table.close()
 
@@ -78,7 +80,8 @@ def cdr_table(config: Config) -> list[Finding]:
         asyncio.run(look())
     except StoreError as error:
         return [Finding("cdr table", Level.PROBLEM, str(error), exit_code(error))]
-    return [Finding("cdr table", Level.OK, f"{config.cdr.table} has what is needed")]
+    rights = "may be completed" if config.cdr.writable else "is only read"
+    return [Finding("cdr table", Level.OK, f"{config.cdr.table} has what is needed, and {rights}")]
 
 
 def spool(config: Config) -> list[Finding]:

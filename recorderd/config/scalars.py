@@ -121,14 +121,15 @@ def database(value: str) -> str:
 
 def cdr_source(value: str) -> str:
     """`ami`, or the address of the database where Asterisk writes its CDRs."""
-    return value if value == "ami" else _server(value)
+    return value if value == "ami" else _server(value, "mysql", "mariadb")
 
 
-def _server(value: str) -> str:
+def _server(value: str, *more: str) -> str:
     parts = urlsplit(text(value))
-    if parts.scheme not in ("sqlite", "postgresql", "postgres"):
-        hint = did_you_mean(parts.scheme, ("sqlite", "postgresql"))
-        raise ValueError(f"does not begin with sqlite:/// or postgresql://{hint}")
+    if parts.scheme not in ("sqlite", "postgresql", "postgres", *more):
+        hint = did_you_mean(parts.scheme, ("sqlite", "postgresql", *more))
+        named = "sqlite:///, postgresql:// or mysql://" if more else "sqlite:/// or postgresql://"
+        raise ValueError(f"does not begin with {named}{hint}")
     if parts.scheme == "sqlite" and not re.match("sqlite:////[^/]", value):
         raise ValueError("needs an absolute path: sqlite:////var/lib/... with four slashes")
     return value

@@ -1,4 +1,4 @@
-"""Asterisk's own table of call detail records: SQLite (cdr_sqlite3_custom) or PostgreSQL.
+"""Asterisk's own table of call detail records: SQLite (cdr_sqlite3_custom), PostgreSQL, or FreePBX's MariaDB.
 
 Owns the way from that table to `rows.Cdr`, and the one thing that is ever written there: the name of a
 recording in a row that has none. Must not know what the rows are for. The table is the administrator's; its
@@ -7,8 +7,10 @@ columns are found by the names that Asterisk, its samples and FreePBX give them.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import quote
@@ -72,8 +74,9 @@ _LONGEST_TEXT = 4096
 class AsteriskCdrTable:
     """Reads rows by their start, and completes those that have no recording's name.
 
-    `url` as for `open_store`; `zone` is Asterisk's local time, or UTC with its `usegmtime=yes`. `on_bad`
-    hears one sentence for each row that cannot be one. Every method raises StoreError, one sentence.
+    `url` as for `open_store`, or mysql://user:password@host/asteriskcdrdb (`?unix_socket=` for a socket);
+    `zone` is Asterisk's local time, or UTC with its `usegmtime=yes`. `on_bad` hears one sentence for each row
+    that cannot be one. Every method raises StoreError, one sentence.
     """
 
     def __init__(
@@ -89,20 +92,17 @@ class AsteriskCdrTable:
         self._on_bad = on_bad
         self._table: sa.Table | None = None
         address = engines.parse(url)
-        if address.get_backend_name() not in engines.ENGINES:
+        if address.get_backend_name() not in engines.CDR_ENGINES:
             raise StoreError(f"Asterisk's CDR table cannot be read from {address.get_backend_name()}")
         # No pool: the file is Asterisk's, and may be replaced at any time.
-        self._engine = engines.ENGINES[address.get_backend_name()](_existing(address), alone=True)
+        self._engine = engines.CDR_ENGINES[address.get_backend_name()](_existing(address), alone=True)
 
     async def since(self, start: float) -> list[rows.Cdr]:
         """The rows that began at `start` or later, oldest first. Bad rows are told of and left out."""
-        with engines.errors_translated():
-            async with self._engine.connect() as connection, connection.begin():
-                table = await self._found(connection)
-                columns = _columns(table)
-                query = sa.select(*(column.label(field) for field, column in columns.items()))
-                query = query.where(columns["start"] >= self._bound(columns["start"], start))
-                found = (await connection.execute(query)).mappings().all()
+        async with self._open() as (connection, columns):
+            query = sa.select(*(column.label(field) for field, column in columns.items()))
+            query = query.where(columns["start"] >= self._bound(columns["start"], start))
+            found = (await connection.execute(query)).mappings().all()
         parsed = [row for row in map(self._parse, found) if row is not None and row.start >= start]
         return sorted(parsed, key=lambda row: (row.start, row.uniqueid, row.sequence))
 
@@ -111,50 +111,61 @@ class AsteriskCdrTable:
 
         StoreError where we may not write, or where the table has no column `recordingfile`.
         """
-        with engines.errors_translated():
-            async with self._engine.connect() as connection:
-                connection = await connection.execution_options(**engines.WRITES)
-                async with connection.begin():
-                    table = await self._found(connection)
-                    columns = _columns(table)
-                    if "recordingfile" not in columns:
-                        raise StoreError(f"Asterisk's CDR table {self._name} has no column recordingfile")
-                    name = columns["recordingfile"]
-                    done = await connection.execute(
-                        sa.update(table)
-                        .where(columns["uniqueid"] == uniqueid)
-                        .where(sa.cast(columns["sequence"], sa.Text) == str(sequence))
-                        .where(sa.or_(name.is_(None), name == ""))
-                        .values({name: recordingfile})
-                    )
-                    return bool(done.rowcount)
+        async with self._open(writes=True) as (connection, columns):
+            name = self._name_column(columns)
+            done = await connection.execute(
+                sa.update(name.table)
+                .where(columns["uniqueid"] == uniqueid)
+                .where(sa.cast(columns["sequence"], sa.Text) == str(sequence))
+                .where(sa.or_(name.is_(None), name == ""))
+                .values({name: recordingfile})
+            )
+            return bool(done.rowcount)
 
     async def rename(self, old: str, new: str, since: float) -> int:
         """Name `new` in every row that names `old` and began at `since` or later; how many there were.
 
         StoreError as for `complete`.
         """
-        with engines.errors_translated():
-            async with self._engine.connect() as connection:
-                connection = await connection.execution_options(**engines.WRITES)
-                async with connection.begin():
-                    table = await self._found(connection)
-                    columns = _columns(table)
-                    if "recordingfile" not in columns:
-                        raise StoreError(f"Asterisk's CDR table {self._name} has no column recordingfile")
-                    name, start = columns["recordingfile"], columns["start"]
-                    done = await connection.execute(
-                        sa.update(table)
-                        .where(start >= self._bound(start, since), name == old)
-                        .values({name: new})
-                    )
-                    return int(done.rowcount)
+        async with self._open(writes=True) as (connection, columns):
+            name, start = self._name_column(columns), columns["start"]
+            done = await connection.execute(
+                sa.update(name.table)
+                .where(start >= self._bound(start, since), name == old)
+                .values({name: new})
+            )
+            return int(done.rowcount)
 
     async def check(self) -> None:
         """StoreError says what is wrong with the table, if anything is."""
+        async with self._open():
+            pass
+
+    async def check_writable(self) -> None:
+        """StoreError says why no name can be written there; writes nothing."""
+        async with self._open(writes=True) as (connection, columns):
+            name = self._name_column(columns)
+            await connection.execute(sa.update(name.table).where(sa.false()).values({name: name}))
+
+    @asynccontextmanager
+    async def _open(
+        self, *, writes: bool = False
+    ) -> AsyncIterator[tuple[AsyncConnection, dict[str, sa.Column[Any]]]]:
+        """A transaction on the table, and its column for each field.
+
+        A server that falls silent holds up nobody for longer than a statement may take.
+        """
+        options = engines.WRITES if writes else {}
         with engines.errors_translated():
-            async with self._engine.connect() as connection, connection.begin():
-                await self._found(connection)
+            async with asyncio.timeout(engines.STATEMENT_SECONDS), self._engine.connect() as connection:
+                connection = await connection.execution_options(**options)
+                async with connection.begin():
+                    yield connection, _columns(await self._found(connection))
+
+    def _name_column(self, columns: dict[str, sa.Column[Any]]) -> sa.Column[Any]:
+        if "recordingfile" not in columns:
+            raise StoreError(f"Asterisk's CDR table {self._name} has no column recordingfile")
+        return columns["recordingfile"]
 
     async def close(self) -> None:
         """Let go of everything. Idempotent."""
@@ -230,7 +241,7 @@ class AsteriskCdrTable:
 
     def _instant(self, value: Any, uniqueid: str) -> float | None:
         """Seconds of UTC from a timestamp or a local text; None where there is none."""
-        if value in (None, "", "0000-00-00 00:00:00"):
+        if value in (None, "", "0000-00-00 00:00:00"):  # the last is MariaDB's, where none was given
             return None
         when = value if isinstance(value, datetime) else datetime.fromisoformat(_short(str(value)).strip())
         if when.tzinfo is not None:

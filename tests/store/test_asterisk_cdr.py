@@ -251,7 +251,7 @@ async def test_what_is_wrong_with_a_table_is_one_sentence(fill: Fill, tmp_path: 
             await table.since(0)
         await table.close()
     assert not (tmp_path / "none.db").exists(), "a file that Asterisk did not make must not be made"
-    for url in ("mysql://root:hunter2@localhost/asteriskcdrdb", "nothing"):
+    for url in ("mssql://root:hunter2@localhost/asteriskcdrdb", "nothing"):
         with pytest.raises(StoreError) as caught:
             AsteriskCdrTable(url, zone=UTC)
         assert "hunter2" not in str(caught.value)
