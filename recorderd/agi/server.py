@@ -54,7 +54,8 @@ class Settings:
 class FastAgiServer:
     """Answers the dialplan from `brain`. `start` and `stop` are called from the daemon's thread.
 
-    `report` gets one sentence at a time, in the AGI thread, and must return at once.
+    `report` gets one sentence at a time, `took` the seconds of each answered session, in the AGI thread; both
+    must return at once.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class FastAgiServer:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         extension_of: Callable[[str], str] = wire.extension_of,
         new_loop: Callable[[], asyncio.AbstractEventLoop] = new_loop,
+        took: Callable[[float], object] = lambda _seconds: None,
     ) -> None:
         self.house = routes.House(
             brain=brain, clock=clock, new_id=new_id, extension_of=extension_of, sounds=settings.sounds
@@ -75,6 +77,7 @@ class FastAgiServer:
         self._settings = settings
         self._report = report
         self._new_loop = new_loop
+        self._took = took
         self._reported: dict[str, float] = {}
         self._counts: Counter[str] = Counter()
         self._sessions: dict[Session, None] = {}  # oldest first
@@ -125,6 +128,8 @@ class FastAgiServer:
     def ended(self, session: Session, how: str, trouble: str) -> None:
         self._sessions.pop(session, None)
         self._counts[how] += 1
+        if how == "answered":
+            self._took(session.age)
         if trouble:
             self._tell(how, trouble)
 

@@ -52,7 +52,7 @@ class Session(asyncio.Protocol):
         self._speaking = False
         self._ticket = 0  # names the Wait that is on: an older one's outcome is stale
         self._timer: asyncio.TimerHandle | None = None
-        now = loop.time()
+        now = self._began = loop.time()
         self._due = now + keeper.limits.block_seconds
         self._last = now + keeper.limits.session_seconds
 
@@ -60,6 +60,11 @@ class Session(asyncio.Protocol):
     def reading_block(self) -> bool:
         """True while it has not said who it is: the first to go when there is no room."""
         return self._block is not None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the connection came."""
+        return self._loop.time() - self._began
 
     def expire(self, now: float) -> None:
         """Close if a deadline has passed."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -43,12 +44,14 @@ class Executor:
         asterisk_version: Callable[[], str],
         features: Sequence[str],
         trouble: Callable[[AmiError], object],
+        recorder_took: Callable[[float], object] = lambda _seconds: None,
     ) -> None:
         self._send, self._put, self._now = send, put, now
         self._ami_version = ami_version
         self._asterisk_version = asterisk_version
         self._features = tuple(features)
         self._trouble = trouble
+        self._recorder_took = recorder_took
         self._marks: dict[str, str] = {}
         """The lane whose mark we last put on a channel, by the channel's uniqueid."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,10 +93,12 @@ class Executor:
         # At once, not after the answer: if the link breaks in between, the recorder is still known as ours.
         self._marks[command.uniqueid] = command.lane_id
         self._try(mark, "marking a channel as recorded")
-        started.add_done_callback(partial(self._started, command))
+        started.add_done_callback(partial(self._started, command, time.monotonic()))
 
-    def _started(self, command: commands.MixMonitor, answer: asyncio.Future[Reply]) -> None:
+    def _started(self, command: commands.MixMonitor, sent: float, answer: asyncio.Future[Reply]) -> None:
         error = answer.exception()
+        if error is None:
+            self._recorder_took(time.monotonic() - sent)
         if error is None and (mixmonitor_id := answer.result().headers.get("MixMonitorID")):
             self._put(
                 events.LaneStarted(at=self._now(), lane_id=command.lane_id, mixmonitor_id=mixmonitor_id)

@@ -51,7 +51,8 @@ class AsteriskLink:
 
     `put` gets every event, in order, in the event loop: Resync first after each login, then live ones (those
     that the picture may already contain are repeated, never missed), ConnectionLost at each loss. `tz` is the
-    zone of Asterisk's local times. `on_trouble` gets one sentence when something needs a person.
+    zone of Asterisk's local times. `on_trouble` gets one sentence when something needs a person, `recorder_took`
+    the seconds from a MixMonitor's command to Asterisk's Success.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class AsteriskLink:
         *,
         tz: tzinfo = UTC,
         on_trouble: Callable[[AmiError], object] = lambda _error: None,
+        recorder_took: Callable[[float], object] = lambda _seconds: None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
@@ -86,6 +88,7 @@ class AsteriskLink:
             lambda: self._asterisk_version,
             (settings.feature, *settings.more_features),
             self._say,
+            recorder_took,
         )
         self._held: list[events.Event] | None = []
         self._one_picture = asyncio.Lock()
@@ -94,6 +97,8 @@ class AsteriskLink:
         self._believe_all_after = 0.0
         self._syncing: asyncio.Task[None] | None = None
         self._asterisk_version = ""
+        self.ping_seconds = 0.0
+        """What the last ping took there and back."""
         self.malformed = 0
         """Events that Asterisk sent and we could not read."""
 
@@ -216,6 +221,7 @@ class AsteriskLink:
             self._put(event)
 
     def _pong(self, headers: wire.Headers, waited: float) -> None:
+        self.ping_seconds = waited
         self._clock.hear(translate.timestamp(headers), waited)
         self._heard_up_to = translate.timestamp(headers) or self._heard_up_to
 

@@ -1,6 +1,6 @@
 """Commands that speak with the running daemon, and the one that is it: run, status, calls.
 
-Owns how a status and a call are shown. Must not know how the daemon finds them.
+Owns how a call is shown, and the watching; `glance` has the page of a status. Must not know how the daemon finds them.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recorderd.cli import history, logs, moments
+from recorderd.cli import glance, history, logs, moments
 from recorderd.cli.command import Command, Exit
-from recorderd.cli.output import cell, show, table
+from recorderd.cli.output import show, table
 from recorderd.config import Config
 from recorderd.control.client import ControlClient
 
 WATCH_SECONDS = 2.0
-# Keys of a status that are seconds since the epoch.
-_TIMES = ("since", "at")
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -36,45 +34,16 @@ def _run(_args: argparse.Namespace, config: Config) -> int:
 def _status(args: argparse.Namespace, config: Config) -> int:
     client = ControlClient(config.control.socket)
     if not args.watch:
-        show(args, client.status(), lambda status: _status_text(status, config))
+        show(args, client.status(), lambda status: glance.page(status, config.zone))
         return Exit.OK
     while True:
         status = client.status()
         # One line each: whoever reads JSON reads a stream.
         print(
-            json.dumps(status, default=str) if args.json else _CLEAR + _status_text(status, config),
+            json.dumps(status, default=str) if args.json else _CLEAR + glance.page(status, config.zone),
             flush=True,
         )
         time.sleep(WATCH_SECONDS)
-
-
-def _status_text(status: Mapping[str, Any], config: Config) -> str:
-    lines = list(_flat(status, config))
-    width = max((len(name) for name, _ in lines), default=0)
-    return "\n".join(f"{name:{width}}  {value}" for name, value in lines)
-
-
-def _flat(value: object, config: Config, name: str = "") -> Iterator[tuple[str, str]]:
-    """Whatever the daemon tells, one line each: `asterisk connected  yes`."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _flat(item, config, f"{name} {key}".strip().replace("_", " "))
-    elif isinstance(value, list):
-        for item in value or [""]:
-            yield name, cell(item) if not isinstance(item, Mapping) else _one_line(item, config)
-            name = ""
-    else:
-        yield name, _value(name.rpartition(" ")[2], value, config)
-
-
-def _one_line(mapping: Mapping[str, object], config: Config) -> str:
-    return "  ".join(_value(key, item, config) for key, item in mapping.items())
-
-
-def _value(key: str, value: object, config: Config) -> str:
-    if key in _TIMES and isinstance(value, int | float):
-        return moments.written(value, config.zone)
-    return cell(value)
 
 
 def _calls(args: argparse.Namespace, config: Config) -> int:

@@ -74,7 +74,6 @@ def make_app(daemon: Daemon, clock: Callable[[], float]) -> Starlette:
     """The control interface over this daemon; `clock` gives seconds since the epoch."""
     paths = _Paths(daemon, clock)
     table: dict[str, tuple[str, Answer]] = {
-        "/health": ("GET", paths.health),
         "/v1/status": ("GET", paths.status),
         "/v1/calls": ("GET", paths.calls),
         "/v1/policy": ("GET", paths.policy),
@@ -85,6 +84,7 @@ def make_app(daemon: Daemon, clock: Callable[[], float]) -> Starlette:
         "/v1/reload": ("POST", paths.reload),
     }
     routes = [Route(path, _answering(answer), methods=[verb]) for path, (verb, answer) in table.items()]
+    routes.append(Route("/health", paths.health, methods=["GET"]))
     routes.append(Route("/metrics", paths.metrics, methods=["GET"]))
     handlers: Any = {HTTPException: _refused_by_starlette}
     return Starlette(routes=routes, exception_handlers=handlers)
@@ -97,8 +97,11 @@ class _Paths:
         self.daemon = daemon
         self.clock = clock
 
-    async def health(self, _request: Request) -> object:
-        return {"ok": True, "version": __version__}
+    async def health(self, _request: Request) -> Response:
+        """200 while all is well, and 503 with the reason: for whoever only looks at the status."""
+        troubles = self.daemon.troubles()
+        answer = {"ok": not troubles, "version": __version__}
+        return _json(503, answer | {"error": "; ".join(troubles)}) if troubles else _json(200, answer)
 
     async def status(self, _request: Request) -> object:
         return self.daemon.status()

@@ -30,7 +30,7 @@ class ControlClient:
         self.deadline = deadline
 
     def health(self) -> dict[str, Any]:
-        """That it is there, and its version."""
+        """That it is there and well, and its version. Raises ControlError with the reason while it is not."""
         return self._ask("GET", "/health")
 
     def status(self) -> dict[str, Any]:

@@ -25,6 +25,9 @@ class Daemon(Protocol):
     def status(self) -> Mapping[str, Any]:
         """How it is: version, since when, Asterisk, store, journal, policy, alarms, counts."""
 
+    def troubles(self) -> Sequence[str]:
+        """A sentence for each thing for which it cannot do its work now; none while it is well."""
+
     def calls(self) -> Sequence[Mapping[str, Any]]:
         """The conversations of this moment."""
 

@@ -39,7 +39,7 @@ class Desk:
         return {
             "version": __version__,
             "since": s.started_at,
-            "healthy": s.link.connected and not s.journal_away,
+            "healthy": not self.troubles(),
             "asterisk": {
                 "connected": s.link.connected,
                 "version": s.link.version,
@@ -65,6 +65,16 @@ class Desk:
                 for a in list(s.alarms.recent.values())[-20:]
             ],
         }
+
+    def troubles(self) -> Sequence[str]:
+        """Without Asterisk nothing is decided; without the database everything waits on disk."""
+        s = self._service
+        found = []
+        if not s.link.connected:
+            found.append(str(s.link.trouble or "Asterisk's picture is not whole yet"))
+        if s.journal_away:
+            found.append(f"the database is away, {s.journal.lag} rows wait")
+        return found
 
     def calls(self) -> Sequence[Mapping[str, Any]]:
         """The conversations of this moment, oldest first."""

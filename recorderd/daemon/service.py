@@ -29,17 +29,18 @@ from recorderd.control.server import ControlServer
 from recorderd.core import commands, events
 from recorderd.core.engine import Engine, Settings
 from recorderd.core.places import FROZEN
-from recorderd.core.policy import Policy
-from recorderd.core.rows import Cdr, Row
+from recorderd.core.policy import Mode, Policy
+from recorderd.core.rows import Cdr, Outcome, Row
 from recorderd.daemon import water
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
 from recorderd.daemon.desk import Desk
+from recorderd.daemon.disks import Disks
 from recorderd.daemon.ends import Ends
 from recorderd.daemon.ids import new_id
 from recorderd.daemon.indexer import Indexer
 from recorderd.daemon.linker import Linker
-from recorderd.daemon.metrics import Metrics
+from recorderd.daemon.metrics import Metrics, Times
 from recorderd.daemon.notary import Notary
 from recorderd.daemon.policies import Policies, state_folder
 from recorderd.daemon.spool import Spool
@@ -70,6 +71,7 @@ class Service:
         self.config = config
         self.started_at = time.time()
         self.journal_away = False
+        self.recorder_times, self.agi_times = Times(), Times()
         state = state_folder(config)
         self.store = open_store(config.store.url)
         self.journal = Journal(state / "journal", self.store, tell=self._journal_says)
@@ -97,6 +99,7 @@ class Service:
             Ends(self._unfinished, self._heard).put,
             tz=config.zone,
             on_trouble=self._asterisk_trouble,
+            recorder_took=self.recorder_times.observe,
         )
         self.watcher = Watcher(lambda event: self.stalls.heard(event), now=self.link.now)
         self.stalls = Stalls(
@@ -110,6 +113,7 @@ class Service:
             self.board.put,
             self.link.now,
         )
+        self.disks = Disks((*lanes, config.spool.monitor))
         self.archive = Archive(self.board.put, self.link.now)
         self.spool = Spool((config.spool.monitor, *lanes), config.zone, self.alarms.say)
         table = self._cdr_table()
@@ -133,6 +137,7 @@ class Service:
             AgiSettings(host=config.agi.host, port=config.agi.port, sounds=_sounds(config)),
             report=self._agi_says,
             extension_of=config.names().extension,
+            took=self.agi_times.observe,
         )
         self.metrics = Metrics(self._figures)
         self.control = ControlServer(Desk(self, self.reload), config.control.socket, config.control.group)
@@ -200,6 +205,7 @@ class Service:
             self.spool.run(),
             self.places.run(),
             self.water.run(),
+            self.disks.run(),
             notify.watchdog(self._alive),
         ):
             self._task(work)
@@ -435,21 +441,33 @@ class Service:
 
     def _figures(self) -> dict[str, Any]:
         status = self.board.engine
+        talks = [talk for talk in status.talks.talks.values() if talk.members]
         return {
+            "info": {__version__: 1},
+            "start_time_seconds": self.started_at,
             "connected": self.link.connected,
-            "channels": len(status.calls.channels),
-            "conversations": len(status.talks.talks),
-            "lanes": len(status.recorder.lanes),
-            "journal_rows": self.journal.lag,
-            "mixes_waiting": self.archive.waiting,
-            "cdrs_waiting": self.linker.waiting,
-            "policy_version": status.policy.version,
-            "events_total": self.board.events,
+            "ami_ping_seconds": self.link.ping_seconds,
+            "events": self.board.events,
             "malformed_events": self.link.malformed,
-            "mode:decisions": self.board.decisions,
-            "outcome:intervals": self.board.outcomes,
-            "outcome:presses": self.board.presses,
-            "kind:alarms": self.alarms.counts,
+            "channels": len(status.calls.channels),
+            "conversations": len(talks),
+            "recording": sum(1 for talk in talks if talk.wanted),
+            "lanes": len(status.recorder.lanes),
+            # With those of which there was none yet: only so does a first fault show as an increase.
+            "decisions": dict.fromkeys(Mode, 0) | self.board.decisions,
+            "intervals": dict.fromkeys(Outcome, 0) | self.board.outcomes,
+            "presses": self.board.presses,
+            "alarms": self.alarms.counts,
+            "agi_sessions": self.agi.counts(),
+            "agi_session_seconds": self.agi_times,
+            "recorder_start_seconds": self.recorder_times,
+            "database_away": self.journal_away,
+            "journal_rows": self.journal.lag,
+            "cdrs_waiting": self.linker.waiting,
+            "mixes_waiting": self.archive.waiting,
+            "policy_version": status.policy.version,
+            "disk_free_bytes": self.disks.free(),
+            "disk_size_bytes": self.disks.size(),
         }
 
 

@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 import pytest
 
+from recorderd.cli import glance
 from recorderd.cli.presses import PRESSES
 from tests.cli.conftest import Program, serving
 from tests.control.conftest import SmallDaemon
@@ -31,17 +33,25 @@ CALL = {
 }
 
 
+STATUS = {
+    "version": "0.1",
+    "since": 1763892000.0,
+    "healthy": True,
+    "asterisk": {"connected": True, "version": "22.10.1", "trouble": ""},
+    "store": {"away": False, "journal": 0, "cdrs_waiting": 2},
+    "policy": {"version": 12, "extensions": 40, "rules": 3},
+    "calls": {"channels": 6, "conversations": 3, "recording": 2, "lanes": 4, "closing": 1},
+    "outcomes": {"recorded": 120, "partial": 1},
+    "presses": {},
+    "alarms": [],
+}
+
+
 class Talkative(SmallDaemon):
     """A daemon with one call and much to tell."""
 
     def status(self) -> Mapping[str, Any]:
-        return {
-            "version": "0.1",
-            "since": 1763892000.0,
-            "asterisk": {"connected": True, "trouble": ""},
-            "outcomes": {},
-            "alarms": [{"at": 1763892000.0, "kind": "spool", "sentence": "full"}, {"at": 0, "kind": "x"}],
-        }
+        return STATUS
 
     def calls(self) -> Sequence[Mapping[str, Any]]:
         return [CALL]
@@ -54,18 +64,36 @@ def talking(program: Program) -> Program:
     return program
 
 
-def test_status_has_a_line_for_everything(talking: Program) -> None:
+def test_status_is_a_page_to_be_read_at_a_glance(talking: Program) -> None:
     with serving(Talkative(), talking.socket):
         said = talking("status")
     assert said.code == 0
-    assert [line.rstrip() for line in said.out.splitlines()] == [
-        "version             0.1",
-        "since               2025-11-23 10:00:00",
-        "asterisk connected  yes",
-        "asterisk trouble    -",
-        "alarms              2025-11-23 10:00:00  spool  full",
-        "                    1970-01-01 00:00:00  x",
+    assert said.out.splitlines() == [
+        "recorderd  0.1, well, since 2025-11-23 10:00:00",
+        "Asterisk   22.10.1, connected",
+        "calls      3 conversations, 2 recorded with 4 voices; 1 files are being made",
+        "policy     version 12: 40 extensions, 3 rules",
+        "database   there; 2 CDRs wait",
+        "outcomes   1 partial, 120 recorded",
+        "alarms     none since the start",
     ]
+
+
+def test_what_is_wrong_stands_out_and_no_alarm_moves_the_cursor() -> None:
+    alarms = [{"at": 1763892000.0 + n, "kind": "spool", "sentence": f"full \x1b[2J{n}"} for n in range(7)]
+    wrong = {
+        "healthy": False,
+        "asterisk": {"connected": False, "version": "", "trouble": "Asterisk cannot be reached"},
+        "store": {"away": True, "journal": 9, "cdrs_waiting": 0},
+        "alarms": alarms,
+    }
+    lines = glance.page(STATUS | wrong, UTC).splitlines()
+    assert lines[0] == "recorderd  0.1, NOT WELL, since 2025-11-23 10:00:00"
+    assert lines[1] == "Asterisk   AWAY: Asterisk cannot be reached"
+    assert lines[4] == "database   AWAY, rows are kept on disk; 9 rows wait"
+    assert lines[6] == "alarms     2025-11-23 10:00:06 spool: full \ufffd[2J6"
+    assert lines[7] == "           2025-11-23 10:00:05 spool: full \ufffd[2J5"
+    assert lines[-1] == "           and 2 more"
 
 
 def test_status_watch_prints_again_and_again(talking: Program) -> None:

@@ -25,6 +25,7 @@ class SmallDaemon:
     version: int = 7
     broken: Exception | None = None
     stuck: float = 0.0
+    wrong: list[str] = field(default_factory=list)
     outcome: Mapping[str, str] = field(default_factory=lambda: {"outcome": "started", "reason": "pressed"})
 
     def _kept(self, asked: Any) -> None:
@@ -35,6 +36,9 @@ class SmallDaemon:
     def status(self) -> Mapping[str, Any]:
         self._kept("status")
         return {"version": "0", "asterisk": {"connected": True}}
+
+    def troubles(self) -> Sequence[str]:
+        return self.wrong
 
     def calls(self) -> Sequence[Mapping[str, Any]]:
         return [{"id": "c1", "parties": [{"name": "Иван \udce9"}]}]

@@ -58,6 +58,9 @@ async def test_every_method_of_the_client_reaches_the_daemon(
     assert await off_loop(client.policy_version) == 7
     assert await off_loop(client.metrics) == "recorderd_calls 1\n"
     assert await off_loop(client.armed, "1.1") is True
+    daemon.wrong = ["Asterisk is away", "the database is away"]
+    with pytest.raises(ControlError, match=r"^Asterisk is away; the database is away$"):
+        await off_loop(client.health)
     assert await off_loop(client.armed, "1.2") is False
     assert (await off_loop(client.explain, {"caller": "101", "callee": "102"}))["mode"] == "never"
     assert daemon.asked[-1] == {
