@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from recorderd.cli import moments
 from recorderd.cli.command import Command, Exit, Wrong
 from recorderd.cli.output import printable, show, table
-from recorderd.cli.storing import with_store
+from recorderd.cli.storing import who, with_store
 from recorderd.config import Config
 
 if TYPE_CHECKING:
     from recorderd.core.chain import ChainHead
+    from recorderd.daemon.bundle import Made
     from recorderd.daemon.proof import Report
     from recorderd.store.abc import Store
 
@@ -105,6 +106,64 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", metavar="HEX", help="the public key, from elsewhere than this machine")
 
 
+# --- export ------------------------------------------------------------------------------------------
+
+
+def _export(args: argparse.Namespace, config: Config) -> int:
+    if not (args.call or args.person or args.since):
+        raise Wrong("say what to export: --call, --person, or --since")
+    now = time.time()
+    since, until = (
+        moments.since(text, now, config.zone) if text else None for text in (args.since, args.until)
+    )
+    output = Path(args.output).absolute()
+
+    async def work(store: Store) -> Made:
+        from recorderd.archive import signing
+        from recorderd.daemon.bundle import Exporter, Wish
+        from recorderd.daemon.ids import new_id
+        from recorderd.daemon.keeper import Keeper
+        from recorderd.daemon.wanted import wanted
+
+        recordings = await wanted(store, args.call, args.person, since, until)
+        if not recordings:
+            raise Wrong("there is no such recording", Exit.NO)
+        keeper = Keeper(store, config.spool.monitor, config.state, time.time, new_id)
+        key = signing.load(config.signing_key)
+        scope = _scope(args, since, until, config)
+        wish = Wish(recordings=recordings, scope=scope, who=who())
+        return await Exporter(store, keeper, config.spool.monitor, config.state, key).make(wish, output, now)
+
+    made = with_store(config, work)
+    show(args, asdict(made), _exported)
+    return Exit.NO if made.missing else Exit.OK
+
+
+def _scope(args: argparse.Namespace, since: float | None, until: float | None, config: Config) -> str:
+    words = [f"call {args.call}"] if args.call else []
+    words += [f"person {args.person}"] if args.person else []
+    words += [f"since {moments.written(since, config.zone)}"] if since is not None else []
+    words += [f"until {moments.written(until, config.zone)}"] if until is not None else []
+    return ", ".join(words)
+
+
+def _exported(data: Mapping[str, Any]) -> str:
+    lines = [
+        f"{data['path']}: {data['recordings']} recordings, {data['files']} files, {data['size']} bytes",
+        *(f"missing: {printable(name)}" for name in data["missing"]),
+        f"public key {data['public_key']}",
+    ]
+    return "\n".join(lines)
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--call", metavar="ID", default="", help="of a recording, conversation or channel")
+    parser.add_argument("--person", metavar="NUMBER", default="", help="any party's extension or number")
+    parser.add_argument("--since", metavar="TIME", help="recordings begun then or later")
+    parser.add_argument("--until", metavar="TIME", help="recordings begun before")
+    parser.add_argument("-o", "--output", metavar="BUNDLE", required=True, help="the new file, a .zip")
+
+
 # --- evidence ----------------------------------------------------------------------------------------
 
 
@@ -139,5 +198,6 @@ def _evidence_arguments(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS: Mapping[str, Command] = {
     "verify": Command("whether files and rows are as they were entered", _verify, _verify_arguments),
+    "export": Command("recordings and their proof in one file for others", _export, _export_arguments),
     "evidence": Command("the public key and the heads, to be published", _evidence, _evidence_arguments),
 }

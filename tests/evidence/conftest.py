@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from recorderd.archive import signing
-from recorderd.core import rows
 from recorderd.daemon import heads
+from recorderd.daemon.archivist import Archivist
 from recorderd.daemon.notary import SETTLE, Notary
 from recorderd.daemon.proof import Proof, Report
 from recorderd.store.abc import Store
@@ -77,5 +77,10 @@ async def store(world: World) -> AsyncIterator[Store]:
     await opened.close()
 
 
-def states(*found: rows.Recording) -> list[str]:
-    return [str(row.state) for row in found]
+async def archived_at(world: World, clock: Clock) -> bool:
+    """Let the archive do what is due by this clock; whether nothing failed."""
+    archivist = Archivist(world.config, clock=clock)
+    try:
+        return await archivist.once()
+    finally:
+        await archivist.close()
