@@ -6,5 +6,7 @@ Modules are named, not imported: each is loaded in the process that runs it.
 from __future__ import annotations
 
 BENCHES: dict[str, str] = {
+    "ami": "bench.ami_front",
     "fastagi": "bench.fastagi",
+    "attack": "bench.attack",
 }

@@ -18,6 +18,8 @@ from recorderd.core import events, rows
 from recorderd.errors import AmiError
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -50,7 +52,7 @@ class Message:
         value = known(self.headers.get(name, ""))
         if not value:
             return 0
-        if not re.fullmatch(r"-?[0-9]{1,9}", value):
+        if not _NUMBER.fullmatch(value):
             raise AmiError(f"{name} is {printable(value)[:40]!r}, not a number")
         return int(value)
 
@@ -276,8 +278,11 @@ def cdr(m: Message) -> events.Event:
 
 def _local(m: Message, name: str, near: float) -> float:
     """Seconds of a local time. Of the hour that comes twice a year the one nearer to `near` is meant."""
+    written = m.id(name)
     try:
-        local = datetime.strptime(m.id(name), "%Y-%m-%d %H:%M:%S").replace(tzinfo=m.tz)
+        if not _TIME.fullmatch(written):
+            raise ValueError
+        local = datetime.fromisoformat(written).replace(tzinfo=m.tz)
     except ValueError:
         raise AmiError(f"{name} is {m.text(name)[:40]!r}, not a time") from None
     return min((local.replace(fold=fold).timestamp() for fold in (0, 1)), key=lambda at: abs(at - near))
