@@ -25,7 +25,8 @@ from recorderd.config import (
 )
 from recorderd.config.policy_file import FileRule, write_policy
 from recorderd.core.coverage import reconcile
-from recorderd.core.policy import ExtensionPolicy, FailMode, Mode, Policy
+from recorderd.core.policy import ExtensionPolicy, FailMode, Lookback, Mode, Policy
+from recorderd.core.rules import Reader
 from recorderd.errors import ControlError
 from recorderd.evidence import gather, report
 from recorderd.panel import storage, whatif
@@ -315,6 +316,30 @@ def _fail_mode(text: str) -> FailMode | None:
     return None if text == "default" else FailMode(text)
 
 
+def _lookback(text: str) -> Lookback:
+    if text not in list(Lookback):
+        raise ValueError(_("There is no such choice."))
+    return Lookback(text)
+
+
+def _announce(text: str) -> str:
+    """The name of a prompt; a dash, or nothing, for none."""
+    return "" if text == "-" else str(_as_in_a_file("announce", text, _("This is not the name of a prompt.")))
+
+
+def _beep(text: str) -> int:
+    return int(_as_in_a_file("beep", text, _("Seconds are 5 to 600, or 0 for none.")))
+
+
+def _as_in_a_file(key: str, text: str, fault: str) -> Any:
+    """A value as a policy file may have it. ValueError with this fault for any other."""
+    reader = Reader({})
+    found = reader.extension("", {"inbound": "never", "outbound": "never", key: text}, ())
+    if found is None:
+        raise ValueError(fault)
+    return getattr(found, key)
+
+
 _CHANGES: Mapping[str, Callable[[str], Any]] = {
     "inbound": _mode,
     "outbound": _mode,
@@ -323,7 +348,11 @@ _CHANGES: Mapping[str, Callable[[str], Any]] = {
     "locked": _yes_or_no,
     "lock_reason": _sentence,
     "fail_mode": _fail_mode,
+    "lookback": _lookback,
+    "announce": _announce,
+    "beep": _beep,
 }
+_MAY_BE_EMPTY = ("lock_reason", "announce")
 
 
 def _read_change(change: Mapping[str, str]) -> tuple[dict[str, Any], str | None]:
@@ -332,8 +361,8 @@ def _read_change(change: Mapping[str, str]) -> tuple[dict[str, Any], str | None]
     faults: dict[str, str] = {}
     for name, read in _CHANGES.items():
         text = change.get(name, "").strip()
-        # An empty field changes nothing; only a reason may be emptied.
-        if name in change and (text or name == "lock_reason"):
+        # An empty field changes nothing, but for those that may be emptied.
+        if name in change and (text or name in _MAY_BE_EMPTY):
             try:
                 values[name] = read(text)
             except ValueError as error:

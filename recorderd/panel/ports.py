@@ -625,8 +625,8 @@ class Admin(Protocol):
         self, viewer: Viewer, extensions: Sequence[str], change: Mapping[str, str]
     ) -> int:
         """Bulk edit: fields `inbound`, `outbound`, `internal_inbound`, `internal_outbound` (a mode, `same`,
-        or missing: stays), `locked` (yes, no), `lock_reason`, `fail_mode`, `name`. The new version.
-        FaultyInput.
+        or missing: stays), `locked` (yes, no), `lock_reason`, `fail_mode`, `lookback` (off, whole-call),
+        `announce` (a prompt, `-` for none), `beep` (seconds), `name`. The new version. FaultyInput.
         """
 
     async def delete_extension(self, viewer: Viewer, extension: str) -> int:

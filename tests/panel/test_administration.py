@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -105,6 +107,47 @@ async def test_many_extensions_are_changed_in_one_version(room: Room, boss: http
     assert (kept["101"].locked, kept["101"].lock_reason, kept["105"].locked) == (False, "", True)
     assert (await boss.delete("/api/v1/extensions/105")).status_code == 200
     assert (await boss.delete("/api/v1/extensions/105")).status_code == 404
+
+
+async def test_everything_a_policy_says_outlives_every_kind_of_edit(
+    boss: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    told = {"lookback": "whole-call", "announce": "this-call-is-recorded", "beep": 15}
+    own = {"inbound": "on-demand", "outbound": "on-demand", **told}
+    await boss.patch("/api/v1/extensions", json={"extensions": ["101"], "change": own})
+
+    async def kept() -> dict[str, object]:
+        [e] = [e for e in (await boss.get("/api/v1/extensions")).json() if e["policy"]["extension"] == "101"]
+        return {key: e["policy"][key] for key in told}
+
+    assert await kept() == told
+    await boss.patch("/api/v1/extensions", json={"extensions": ["101"], "change": {"locked": False}})
+    await client.put("/api/v1/settings", json={"inbound": "on-demand", "outbound": "never"})
+    assert await kept() == told
+    text = (await boss.get("/api/v1/policy/csv")).json()["text"]
+    await boss.delete("/api/v1/extensions/101")
+    await boss.post("/api/v1/policy", json={"text": text, "form": "csv", "replace": True})
+    assert await kept() == told
+    nothing = {"lookback": "off", "announce": "-", "beep": 0}
+    await boss.patch("/api/v1/extensions", json={"extensions": ["101"], "change": nothing})
+    assert await kept() == {"lookback": "off", "announce": "", "beep": 0}
+    for wrong in ({"lookback": "some"}, {"announce": "../x"}, {"beep": 3}, {"beep": 601}, {"beep": "often"}):
+        asked = {"extensions": ["101"], "change": wrong}
+        assert (await boss.patch("/api/v1/extensions", json=asked)).status_code == 422, wrong
+
+
+async def test_everything_a_rule_says_outlives_an_edit_of_the_rules(
+    room: Room, boss: httpx.AsyncClient
+) -> None:
+    body = {"when": {"did": "5550101"}, "mode": "on-demand", "reason": "r", "fail_mode": "closed-before",
+            "lookback": "whole-call", "announce": "this-call-is-recorded", "beep": "15"}  # fmt: skip
+    await room.store.replace_rules([RuleRow(name="order line", body=body)], "t")
+    page = (await boss.get("/admin/rules")).text
+    text = html.unescape(re.findall(r"<textarea[^>]*>(.*?)</textarea>", page, re.S)[0])
+    assert "on demand: the whole call, announcement “this-call-is-recorded”, a beep every 15 seconds" in page
+    await boss.put("/api/v1/rules", json={"text": text})
+    [rule] = (await room.store.load_policy()).rules
+    assert dict(rule.body) == body
 
 
 async def test_a_bulk_edit_with_a_fault_changes_nothing(room: Room, boss: httpx.AsyncClient) -> None:

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from recorderd.core import recordings
 from recorderd.core.conditions import CONDITIONS
+from recorderd.core.ledger import UNPROMPTED
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy, Rule, Situation, decide
 from recorderd.core.rows import Direction, Party
 from recorderd.panel import language
@@ -103,6 +105,38 @@ def test_what_a_person_wrote_is_kept_as_he_wrote_it() -> None:
 def test_every_condition_says_in_words_that_are_known_why_it_does_not_hold() -> None:
     unknown = [name for name in CONDITIONS if not sentences.known(f"{name} is not 5550101")]
     assert not unknown
+
+
+NOTES = {
+    recordings.BUFFERED: "придерживается: об этом ещё никто не попросил",
+    recordings.KEPT: "сохранено: об этом попросили позже",
+    recordings.DESTROYED: "придержано и уничтожено: об этом никто не попросил",
+    recordings.CUT_BACK: "обрезано: дальше запись была запрещена",
+    f"{recordings.KEPT}; no sound of 101 and 102; {UNPROMPTED}": "сохранено: об этом попросили позже; "
+    "не слышно 101 и 102; объявление перед звонком не прозвучало",
+}
+
+
+@pytest.mark.parametrize("note", NOTES)
+def test_the_notes_of_the_ledger_are_told_in_the_readers_language(note: str) -> None:
+    assert sentences.known(note)
+    assert sentences.reader(note) == note
+    language.use("ru")
+    assert sentences.reader(note) == NOTES[note]
+
+
+def test_what_else_a_policy_says_is_told_in_words() -> None:
+    assert words.besides() == []
+    said = words.besides("whole-call", "this-call-is-recorded", 15)
+    assert said == [
+        "on demand: the whole call",
+        "announcement “this-call-is-recorded”",
+        "a beep every 15 seconds",
+    ]
+    assert words.besides("off", "", "0") == ["on demand: from the press on", "no announcement", "no beep"]
+    language.use("ru")
+    assert words.besides(beep=21) == ["сигнал каждую 21 секунду"]
+    assert words.besides(beep=15) == ["сигнал каждые 15 секунд"]
 
 
 def test_a_sentence_that_nobody_knows_is_shown_as_it_is() -> None:

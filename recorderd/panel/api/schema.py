@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recorderd.core.policy import ExtensionPolicy, Mode
+from recorderd.core.policy import ExtensionPolicy, Lookback, Mode
 from recorderd.panel.ports import Account, AuditRow, Entry, LiveCall, Right, Role
 
 Line = Field(max_length=300)
@@ -230,6 +230,9 @@ class ExtensionChange(Shape):
     locked: bool | None = None
     lock_reason: str | None = Field(default=None, max_length=500)
     fail_mode: str | None = Field(default=None, max_length=40)
+    lookback: Lookback | None = None
+    announce: str | None = Field(default=None, max_length=40)
+    beep: int | None = Field(default=None, ge=0, le=600)
     name: str | None = Field(default=None, max_length=500)
 
 

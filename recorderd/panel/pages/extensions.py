@@ -18,6 +18,9 @@ _FIELDS = (
     "locked",
     "lock_reason",
     "fail_mode",
+    "lookback",
+    "announce",
+    "beep",
     "name",
 )
 # A policy file of 100,000 extensions has some 5 MB.

@@ -62,8 +62,17 @@ _SENTENCES: tuple[str, ...] = (
     N_("it is paused"),
     N_("it is not paused"),
     N_("asked for"),
-    # core/links.py, core/recordings.py: notes of the ledger
+    # core/links.py, core/recordings.py, core/ledger.py: notes of the ledger, one or more
+    N_("%(first)s; %(second)s"),
     N_("recorderd was not connected to Asterisk then"),
+    N_("cut back: what came next was never to be recorded"),
+    N_("buffered: nobody has asked for it yet"),
+    N_("kept: somebody asked for it later"),
+    N_("buffered and destroyed: nobody asked for it"),
+    N_("the prompt before the call could not be played"),
+    N_("no sound of %(who)s and %(other_voice)s"),
+    N_("no sound of %(who)s"),
+    N_("not mixed, its lanes are kept: %(why)s"),
 )
 _HOLE = re.compile(r"%\((\w+)\)s")
 # A hole holds one of these words, or a sentence of its own (`first`, `miss`), or anything.
@@ -74,7 +83,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "strength": _STRENGTHS,
     "weaker": _STRENGTHS,
 }
-_INNER = ("first", "miss")
+_INNER = ("first", "miss", "second")
 
 
 def reader(sentence: str) -> str:

@@ -79,6 +79,10 @@ FAIL_MODES: Mapping[str, str] = {
     "closed-before": N_("is not connected"),
     "closed-during": N_("is ended"),
 }
+LOOKBACKS: Mapping[str, str] = {
+    "off": N_("from the press on"),
+    "whole-call": N_("the whole call"),
+}
 MARKS: Mapping[str, str] = {
     "transfer": N_("transfer"),
     "join": N_("joins"),
@@ -93,6 +97,7 @@ MARKS: Mapping[str, str] = {
     "denied": N_("press refused"),
     "unchanged": N_("press without effect"),
     "cut": N_("cut"),
+    "destroyed": N_("buffered and destroyed"),
 }
 # A name of `panel.storage.FORMATS` that is more than a name.
 FIVE_MINUTES = N_("5 minutes per MB")
@@ -109,6 +114,22 @@ PRESSED: Mapping[str, str] = {
 def word(table: Mapping[str, str], value: object) -> str:
     """The word for a value; one that nobody translated yet is shown as it is."""
     return _(table[str(value)]) if str(value) in table else str(value)
+
+
+def besides(lookback: object = None, announce: object = None, beep: object = None) -> list[str]:
+    """What else a policy or a rule says of its calls, in words; None where it says nothing."""
+    said = []
+    if lookback:
+        said.append(_("on demand: {what}").format(what=word(LOOKBACKS, lookback)))
+    if announce:
+        said.append(_("announcement “{prompt}”").format(prompt=announce))
+    if announce == "":
+        said.append(_("no announcement"))
+    if str(beep).isdecimal():
+        count = int(str(beep))
+        told = ngettext("a beep every %s second", "a beep every %s seconds", count) % number(count)
+        said.append(told if count else _("no beep"))
+    return said
 
 
 # --- numbers -----------------------------------------------------------------------------------
