@@ -4,6 +4,7 @@ calls.
     python -m bench.panel_queries                              1 M in SQLite, 1 M in PostgreSQL
     python -m bench.panel_queries --backend postgresql --calls 10000000
     python -m bench.panel_queries --keep FOLDER                fill once, ask again
+    python -m bench.panel_queries --keep FOLDER --part fill    only that; then `panel`, then `peer`
 
 Owns the questions and how their times are told; `bench.synthetic_calls` has the calls. Times are
 those of the service behind the list page, rows decoded, on this machine: ratios travel, milliseconds do
@@ -27,11 +28,22 @@ from pathlib import Path
 
 import asyncpg
 
-from bench.synthetic_calls import DETAILED, EXTENSIONS, NOW, WEIGHTS, YEAR, fill_postgresql, fill_sqlite
+from bench.synthetic_calls import (
+    BLOCK,
+    COLUMNS,
+    EXTENSIONS,
+    NOW,
+    WEIGHTS,
+    YEAR,
+    fill_postgresql,
+    fill_sqlite,
+)
 from recorderd.panel.app import build
 from recorderd.panel.audit import write_place
 from recorderd.panel.calls import CallList
+from recorderd.panel.media import Listening
 from recorderd.panel.ports import Right, Role, Viewer
+from recorderd.panel.shelf import Shelf
 from recorderd.store import open_store
 from recorderd.store.abc import Store
 from tests.panel.conftest import configured
@@ -92,7 +104,9 @@ async def timed(
     return Asked(name, goal, sorted(taken))
 
 
-async def questions(calls: CallList, store: Store, total: int, times: int) -> AsyncIterator[Asked]:
+async def questions(
+    calls: CallList, shelf: Shelf, store: Store, total: int, times: int
+) -> AsyncIterator[Asked]:
     """Everything that the panel asks, at any depth, of busy and of quiet extensions."""
     chance = random.Random(2)
     rare = (100.0, 100.0)
@@ -132,14 +146,19 @@ async def questions(calls: CallList, store: Store, total: int, times: int) -> As
     yield await timed("a name", page("anna", cursor=deep), times, rare)
     yield await timed("a word that is nowhere", page("zzz"), times, rare)
     yield await timed("… of everybody", page("zzz", who=everything, cursor=deep), max(20, times // 10), rare)
-    ids = [f"r{n}" for n in range(max(0, total - DETAILED), total)]
+    ids = await _recordings(store, min(total, BLOCK), times)
 
     async def play() -> None:
-        id = chance.choice(ids)
-        await store.recordings(id=id)
-        await store.intervals(recording_id=id)
+        recording, _mine = await shelf.find(viewer(), chance.choice(ids), Right.PLAY)
+        shelf.path(recording, await shelf.kept(recording))
 
-    yield await timed("whose recording is this (before a play)", play, times)
+    yield await timed("a play's look-up: row, right, place", play, times)
+
+
+async def _recordings(store: Store, calls: int, count: int) -> list[str]:
+    """Some that there are: not every call was recorded."""
+    found = [await store.recordings(id=f"r{n}") for n in random.Random(4).sample(range(calls), count)]
+    return [one.id for rows in found for one in rows]
 
 
 PEER_WHERE = (
@@ -168,23 +187,25 @@ async def peer_questions(url: str, times: int) -> AsyncIterator[Asked]:
     await connection.close()
 
 
+PARTS = ("fill", "panel", "peer")
+# In the folder of a database that has all its rows.
+FILLED = "filled"
+
 # --- the whole ---------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
 async def database(backend: str, folder: Path) -> AsyncIterator[tuple[str, bool]]:
-    """The address of a database in this folder, and whether it was there already."""
+    """The address of a database in this folder, and whether it is filled already."""
+    there = _prepared(folder)
     if backend == "sqlite":
-        path = folder / "calls.db"
-        yield f"sqlite:///{path}", path.exists()
+        yield f"sqlite:///{folder / 'calls.db'}", there
         return
-    there = (folder / "pg").exists()
     cluster = Cluster.__new__(Cluster) if there else Cluster(folder / "pg")
     if there:
         _reopen(cluster, folder / "pg")
     else:
-        conf = folder / "pg" / "data" / "postgresql.conf"
-        conf.write_text(conf.read_text() + "shared_buffers = 1GB\nmax_wal_size = 8GB\nwork_mem = 16MB\n")
+        _configure(folder / "pg" / "data" / "postgresql.conf")
     cluster.start()
     try:
         if not there:
@@ -192,6 +213,19 @@ async def database(backend: str, folder: Path) -> AsyncIterator[tuple[str, bool]
         yield cluster.url("calls"), there
     finally:
         cluster.stop()
+
+
+def _prepared(folder: Path) -> bool:
+    """Whether it holds a database with all its rows; if not it is empty now."""
+    if (folder / FILLED).exists():
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o755, parents=True)
+    return False
+
+
+def _configure(conf: Path) -> None:
+    conf.write_text(conf.read_text() + "shared_buffers = 1GB\nmax_wal_size = 8GB\nwork_mem = 16MB\n")
 
 
 def _reopen(cluster: Cluster, folder: Path) -> None:
@@ -203,7 +237,7 @@ def _reopen(cluster: Cluster, folder: Path) -> None:
     cluster._account = pwd.getpwnam("postgres")
 
 
-async def run(backend: str, calls: int, times: int, folder: Path) -> None:
+async def run(backend: str, calls: int, times: int, folder: Path, parts: Sequence[str]) -> None:
     async with database(backend, folder) as (url, there):
         store = open_store(url, lambda: NOW)
         await store.migrate()
@@ -213,18 +247,71 @@ async def run(backend: str, calls: int, times: int, folder: Path) -> None:
                 fill_sqlite(folder / "calls.db", calls)
             else:
                 await fill_postgresql(url, calls)
+            (folder / FILLED).touch()
             print(f"{calls:,} calls were filled in within {time.perf_counter() - begun:.0f} s", flush=True)
-        config = configured(Path(tempfile.mkdtemp(dir=folder)))
-        found = build(config, store, lambda: NOW).panel.calls
-        assert isinstance(found, CallList)
+        panel = build(configured(Path(tempfile.mkdtemp(dir=folder))), store, lambda: NOW).panel
+        assert isinstance(panel.calls, CallList)
+        assert isinstance(panel.media, Listening)
+        shelf = panel.media._shelf
         print(f"\n### {backend}, {calls:,} calls\n")
-        print("| question | p50 ms | p99 ms | n | goal | met |\n|---|---|---|---|---|---|")
-        async for asked in questions(found, store, calls, times):
-            print(asked, flush=True)
-        if backend == "postgresql":
-            async for asked in peer_questions(url, times):
+        print("| question | p50 ms | p99 ms | n | goal | met |\n|---|---|---|---|---|---|", flush=True)
+        if "panel" in parts:
+            await asyncio.to_thread(_read_once, await _files(backend, url, folder))
+            async for asked in questions(panel.calls, shelf, store, calls, times):
                 print(asked, flush=True)
+        if "peer" in parts and backend == "postgresql":
+            print(await against(panel.calls, url, times), flush=True)
         await store.close()
+
+
+async def _files(backend: str, url: str, folder: Path) -> list[Path]:
+    """Where the panel's rows are on the disk, with their indexes."""
+    if backend == "sqlite":
+        return [folder / "calls.db"]
+    connection = await asyncpg.connect(url)
+    own = [table for table in COLUMNS if table != "ucp_cdr"]
+    found = await connection.fetch(
+        "SELECT pg_relation_filepath(c.oid) AS path FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid "
+        "WHERE coalesce(i.indrelid, c.oid) = ANY($1::text[]::regclass[])",
+        own,
+    )
+    await connection.close()
+    data = folder / "pg" / "data"
+    return sorted(part for row in found for part in data.glob(f"{row['path']}*"))
+
+
+def _read_once(files: Sequence[Path]) -> None:
+    """A database that is in use is in memory as far as that goes; one that was just started is not."""
+    for path in files:
+        with path.open("rb", buffering=0) as file:
+            while file.read(1 << 24):
+                pass
+
+
+async def against(calls: CallList, url: str, times: int) -> str:
+    """How many times as long the peer takes for the same page, told beneath its questions."""
+    peer: dict[str, Asked] = {}
+    async for asked in peer_questions(url, times):
+        peer[asked.name] = asked
+        print(asked, flush=True)
+    chance = random.Random(2)
+
+    def page(cursor: str | None) -> Callable[[], Awaitable[object]]:
+        wanted = calls.parse("")
+        return lambda: calls.page(viewer(chance.choices(EXTENSIONS, WEIGHTS)[0]), wanted, cursor=cursor)
+
+    told = []
+    for theirs, cursor in (
+        ("UCP: page 1", None),
+        ("UCP: page 100", "o" + write_place((NOW - YEAR / 2, "9"))),
+    ):
+        ours = await timed("ours", page(cursor), times)
+        print(
+            f"| the panel beside it, for {theirs} | {ours.at(0.5):.2f} | {ours.at(0.99):.2f} | {times} | - | |"
+        )
+        ratio = (peer[theirs].at(0.5) + peer["UCP: the count"].at(0.5)) / ours.at(0.5)
+        told.append(f"{theirs} with its count takes {ratio:,.0f} times as long as the panel's")
+    return "\n" + "; ".join(told) + "."
 
 
 def main() -> None:
@@ -234,18 +321,18 @@ def main() -> None:
     parser.add_argument("--backend", choices=("sqlite", "postgresql"), action="append")
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=1000, help="how often each question is asked")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this; again for more")
     parser.add_argument(
         "--keep", type=Path, help="keep the databases in this folder, and take them from there"
     )
     args = parser.parse_args()
     for backend in args.backend or ("sqlite", "postgresql"):
-        base = args.keep or Path(tempfile.mkdtemp(prefix="rdbench-"))
+        base = args.keep.resolve() if args.keep else Path(tempfile.mkdtemp(prefix="rdbench-"))
         folder = base / f"{backend}-{args.calls}"
-        folder.mkdir(parents=True, exist_ok=True)
-        for place in (base, folder):
-            place.chmod(0o755)
+        base.mkdir(parents=True, exist_ok=True)
+        base.chmod(0o755)
         try:
-            asyncio.run(run(backend, args.calls, args.times, folder))
+            asyncio.run(run(backend, args.calls, args.times, folder, args.part or PARTS))
         finally:
             if args.keep is None:
                 shutil.rmtree(base, ignore_errors=True)

@@ -22,7 +22,9 @@ EXTENSIONS = [str(n) for n in range(100, 600)]
 # A third of all calls goes to the ten busiest, as in an office.
 WEIGHTS = [1 / (n + 3) for n in range(len(EXTENSIONS))]
 BATCH = 20_000
-DETAILED = 1_000_000
+# So many are made one by one; further ones are these again, a little later each time, and made where they are
+# kept. Recordings, intervals and conversations have only these.
+BLOCK = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 ENTRY = ("story_id", "owner", "started_at", "ended_at", "way", "result", "caller_number", "caller_name",
@@ -30,6 +32,8 @@ ENTRY = ("story_id", "owner", "started_at", "ended_at", "way", "result", "caller
          "recordings", "parts", "recorded", "search")  # fmt: skip
 RECORDING = ("id", "conversation_id", "segment", "folder", "name", "state", "started_at", "ended_at",
              "duration_ms", "size", "lanes", "reason")  # fmt: skip
+CONVERSATION = ("id", "started_at", "ended_at", "linkedids", "joined")
+LINKEDID = ("conversation_id", "linkedid")
 INTERVAL = ("id", "conversation_id", "started_at", "ended_at", "parties", "mode", "wanted", "masked",
             "reason", "trace", "policy_version", "recording_id", "offset_ms", "outcome", "missing_ms", "note",
             "cdr_uniqueid")  # fmt: skip
@@ -44,7 +48,7 @@ def batches(calls: int, instant: Callable[[float], Any], *, peer: bool) -> Itera
     """All tables' rows, batch by batch, oldest first. The same for every run."""
     chance = random.Random(1)
     for first in range(0, calls, BATCH):
-        rows: Rows = {"call_entries": [], "recordings": [], "intervals": [], "ucp_cdr": []}
+        rows: Rows = {table: [] for table in COLUMNS}
         count = min(BATCH, calls - first)
         callers = chance.choices(EXTENSIONS, WEIGHTS, k=count)
         callees = chance.choices(EXTENSIONS, WEIGHTS, k=count)
@@ -53,8 +57,7 @@ def batches(calls: int, instant: Callable[[float], Any], *, peer: bool) -> Itera
                 callees[n] = EXTENSIONS[int(callees[n]) - int(EXTENSIONS[0]) - 1]
             number = first + n
             at = NOW - YEAR + YEAR * number / calls
-            detailed = number >= calls - DETAILED
-            _one(rows, chance, number, at, callers[n], callees[n], instant, detailed=detailed, peer=peer)
+            _one(rows, chance, number, at, callers[n], callees[n], instant, peer=peer)
         yield rows
 
 
@@ -67,7 +70,6 @@ def _one(
     callee: str,
     instant: Callable[[float], Any],
     *,
-    detailed: bool,
     peer: bool,
 ) -> None:
     outside = chance.random() < 0.5
@@ -92,7 +94,7 @@ def _one(
              f"{callee} chose always for inbound calls", "recorded" if recorded else "not-by-policy",
              f'["{recording}"]' if recorded else "[]", 1, recorded, search)
         )  # fmt: skip
-    if detailed and recorded:
+    if recorded:
         rows["recordings"].append(
             (recording, f"c{number}", 1, "2026/11/23", f"in-{callee}-{number}.wav", "closed", start, end,
              talk * 1000, talk * 16000, "[]", "")
@@ -103,6 +105,8 @@ def _one(
             {"uniqueid": f"{story}9", "channel": f"PJSIP/{callee}-2", "extension": callee, "number": callee,
              "name": "", "direction": "inbound"},
         ]  # fmt: skip
+        rows["conversations"].append((f"c{number}", start, end, json.dumps([story]), None))
+        rows["conversation_linkedids"].append((f"c{number}", story))
         rows["intervals"].append(
             (f"i{number}", f"c{number}", start, end, json.dumps(parties), "always", True, False, "chose",
              "[]", 1, recording, 0, "recorded", 0, "", "")
@@ -118,7 +122,14 @@ def _one(
 
 # --- filling -----------------------------------------------------------------------------------------
 
-COLUMNS = {"call_entries": ENTRY, "recordings": RECORDING, "intervals": INTERVAL, "ucp_cdr": PEER}
+COLUMNS = {
+    "call_entries": ENTRY,
+    "recordings": RECORDING,
+    "intervals": INTERVAL,
+    "conversations": CONVERSATION,
+    "conversation_linkedids": LINKEDID,
+    "ucp_cdr": PEER,
+}
 PEER_TABLE = """
 CREATE UNLOGGED TABLE ucp_cdr (calldate timestamptz, clid varchar(80), src varchar(80), dst varchar(80),
     channel varchar(80), dstchannel varchar(80), disposition varchar(45), duration int, billsec int,
@@ -147,16 +158,23 @@ async def fill_postgresql(url: str, calls: int) -> None:
     """Into a database that is migrated: COPY, indexes afterwards, then VACUUM as autovacuum would have."""
     connection = await asyncpg.connect(url)
     await connection.execute(PEER_TABLE)
+    await connection.execute("SET maintenance_work_mem = '1GB'")
     indexes = await connection.fetch(
-        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'call_entries' "
-        "AND indexdef NOT LIKE '%UNIQUE%'"
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = ANY($1) "
+        "AND indexdef NOT LIKE '%UNIQUE%'",
+        list(COLUMNS),
     )
+    primary = "ALTER TABLE call_entries DROP CONSTRAINT call_entries_pkey"
+    await connection.execute(primary)
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['indexname']}")
-    for rows in batches(calls, lambda at: _EPOCH + timedelta(seconds=at), peer=True):
+    block = min(calls, BLOCK)
+    for rows in batches(block, lambda at: _EPOCH + timedelta(seconds=at), peer=True):
         for table, columns in COLUMNS.items():
             await connection.copy_records_to_table(table, records=rows[table], columns=columns)
-    await connection.execute("SET maintenance_work_mem = '1GB'")
+    for copy in range(1, -(-calls // BLOCK)):
+        await _again(connection, copy, YEAR / calls * copy)
+    await connection.execute("ALTER TABLE call_entries ADD PRIMARY KEY (story_id, owner)")
     for index in indexes:
         await connection.execute(index["indexdef"])
     for column in PEER_INDEXES:
@@ -164,3 +182,20 @@ async def fill_postgresql(url: str, calls: int) -> None:
     for table in COLUMNS:
         await connection.execute(f"VACUUM ANALYZE {table}")
     await connection.close()
+
+
+async def _again(connection: asyncpg.Connection, copy: int, later: float) -> None:
+    """The first block's calls once more, under other names, so many seconds later each."""
+    entry, peer = dict.fromkeys(ENTRY), dict.fromkeys(PEER)
+    changed = {
+        "story_id": f"story_id || '.{copy}'",
+        "uniqueid": f"uniqueid || '.{copy}'",
+        **{at: f"{at} + interval '{later:.3f} s'" for at in ("started_at", "ended_at", "calldate")},
+    }
+    for table, columns, own in (("call_entries", entry, "story_id"), ("ucp_cdr", peer, "uniqueid")):
+        values = ", ".join(changed.get(column, column) for column in columns)
+        # A story of the first block has one point in its name.
+        await connection.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} "
+            f"WHERE {own} NOT LIKE '%.%.%'"
+        )

@@ -44,8 +44,9 @@ def _list(
         e.c.story_id, e.c.started_at, e.c.talk_s, e.c.way, e.c.result, e.c.recorded, e.c.search
     )
     seen = near.limit(budget).subquery("seen")
-    hits = sa.select(seen.c.story_id, seen.c.started_at).where(*_chosen(seen, wanted)).limit(limit)
-    keys = hits.order_by(*_order(seen, newest_first)).subquery("hits")
+    # No order of its own: `seen` comes in its order from both databases, and SQLite would go through all of it
+    # to sort what is sorted.
+    keys = sa.select(seen.c.story_id).where(*_chosen(seen, wanted)).limit(limit).subquery("hits")
     found = sa.select(*_ALL).join(keys, keys.c.story_id == e.c.story_id).where(e.c.owner == owner)
     return found.order_by(*_order(e, newest_first))
 
