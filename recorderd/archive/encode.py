@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recorderd.archive import ffmpeg, files, meter, peaks, wav
+from recorderd.archive import ffmpeg, files, meter, peaks, sealed, wav
 from recorderd.archive.formats import Format
+from recorderd.archive.keyring import Keyring
 from recorderd.archive.meter import Meter
 from recorderd.errors import AudioError
 
@@ -32,7 +33,7 @@ _MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 class MachineFault(AudioError):
-    """Not this recording's fault: no other would fare better now. `kind` is `encoder`, `disk` or `stop`."""
+    """Not this recording's fault: no other would fare better now. `kind` is `encoder`, `disk`, `key` or `stop`."""
 
     def __init__(self, sentence: str, kind: str) -> None:
         super().__init__(sentence)
@@ -47,7 +48,8 @@ class NotThat(AudioError):
 class Job:
     """`source` has `channels`; `labels` are its sides' names, one for each channel. `kbits` is for Opus.
 
-    `target` may be `source` itself, which is then replaced. Once `stopping` is set the job gives up.
+    `target` may be `source` itself, which is then replaced. Once `stopping` is set the job gives up. With `key`
+    the kept file and its peaks are encrypted; `keys` are to read what is kept already.
     """
 
     source: Path
@@ -58,11 +60,15 @@ class Job:
     kbits: int = 20
     ffmpeg: str = "ffmpeg"
     stopping: threading.Event = field(default_factory=threading.Event)
+    key: sealed.Key | None = None
+    keys: sealed.Keys = field(default_factory=Keyring)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """What is in the kept file, and what was found in its source."""
+    """What is in the kept file, and what was found in its source. Size and hash are of the sound, encrypted or
+    not: another key changes neither.
+    """
 
     size: int
     sha256: str
@@ -93,13 +99,11 @@ def run(job: Job) -> Encoded:
 def adopt(job: Job, duration_ms: int) -> Encoded:
     """What is in a kept file that is there without its source: from before a restored database, say.
 
-    Raises NotThat when it is no sound of this format and length, MachineFault where that cannot be told.
+    Raises NotThat when it is no sound of this format and length, MachineFault and KeyMissing where that cannot
+    be told.
     """
     rate = job.form.check_rate or job.form.rate(8000)
-    try:
-        fd = os.open(job.target, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise NotThat(f"{job.target} cannot be opened: {error.strerror}") from error
+    fd = _plain(job)
     try:
         found = Meter(job.form.channels, rate)
         for block in _sound_of(job, fd, rate, duration_ms / 1000):
@@ -115,6 +119,24 @@ def adopt(job: Job, duration_ms: int) -> Encoded:
         raise NotThat(str(error)) from error
     finally:
         os.close(fd)
+
+
+def _plain(job: Job) -> int:
+    """The kept file, decrypted if it must be."""
+    try:
+        sound = sealed.opened(job.target, job.keys)
+    except sealed.KeyMissing:
+        raise
+    except AudioError as error:
+        raise NotThat(str(error)) from error
+    if not sound.key_id:
+        return sound.fd
+    try:
+        return sealed.in_memory(sound)
+    except AudioError as error:
+        raise NotThat(str(error)) from error
+    finally:
+        sound.close()
 
 
 def sha256_of(fd: int) -> str:
@@ -140,9 +162,11 @@ def _run(job: Job) -> Encoded:
                 copy.feed(block)
             if why := meter.unlike(source, copy, most_ms=MOST_MS, most_db=MOST_DB):
                 raise AudioError(f"{job.target} would be wrong: {why}")
-            peaks.write(job.target, shape, job.labels, source.duration_ms)
+            peaks.write(job.target, shape, job.labels, source.duration_ms, job.key)
             found = source.findings() + ([] if sound.closed else ["unclosed: its writer was killed"])
             done = _encoded(job, fd, source, rate, tuple(found))
+            if job.key is not None:
+                sealed.seal(fd, job.key)
     return done
 
 

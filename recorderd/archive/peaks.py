@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recorderd.archive import files
+from recorderd.archive import files, sealed
+from recorderd.archive.keyring import Keyring
 from recorderd.errors import AudioError
 
 if TYPE_CHECKING:
@@ -59,11 +60,15 @@ def path_of(sound: Path) -> Path:
     return sound.with_name(sound.name + SUFFIX)
 
 
-def write(sound: Path, peaks: Peaks, labels: Sequence[str], duration_ms: int) -> None:
-    """Put them beside the file, whole or not at all. Raises AudioError."""
+def write(
+    sound: Path, peaks: Peaks, labels: Sequence[str], duration_ms: int, key: sealed.Key | None = None
+) -> None:
+    """Put them beside the file, whole or not at all; encrypted where there is a key. Raises AudioError."""
     with files.replacing(path_of(sound)) as fd:
         shown = told(peaks, labels, duration_ms)
         files.write_all(fd, json.dumps(shown, separators=(",", ":")).encode("ascii"))
+        if key is not None:
+            sealed.seal(fd, key)
 
 
 def told(peaks: Peaks, labels: Sequence[str], duration_ms: int) -> dict[str, Any]:
@@ -77,14 +82,18 @@ def told(peaks: Peaks, labels: Sequence[str], duration_ms: int) -> dict[str, Any
     }
 
 
-def read(sound: Path) -> dict[str, Any]:
+def read(sound: Path, keys: sealed.Keys | None = None) -> dict[str, Any]:
     """What `write` wrote. Raises AudioError where there is nothing of the kind."""
     place = path_of(sound)
+    file = sealed.opened(place, keys or Keyring())
     try:
-        with place.open("rb") as file:
-            found = json.loads(file.read(_READ_LIMIT))
-    except (OSError, ValueError, RecursionError) as error:
-        raise AudioError(f"{place} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        if file.size > _READ_LIMIT:
+            raise AudioError(f"{place} holds no peaks")
+        found = json.loads(file.read())
+    except (ValueError, RecursionError) as error:
+        raise AudioError(f"{place} cannot be read: {error}") from error
+    finally:
+        file.close()
     if not isinstance(found, dict) or found.get("version") != 1:
         raise AudioError(f"{place} holds no peaks")
     return found

@@ -31,6 +31,7 @@ def probes(etc: Path) -> tuple[Probe, ...]:
         probe_host.policy,
         probe_host.spool,
         probe_host.ffmpeg,
+        probe_host.encryption,
         probe_host.daemon,
     )
 

@@ -19,7 +19,7 @@ from recorderd.cli.findings import Finding, Level
 from recorderd.cli.storing import with_store
 from recorderd.config import Config, merge_policy
 from recorderd.control.client import ControlClient
-from recorderd.errors import ControlError, StoreError
+from recorderd.errors import AudioError, ControlError, StoreError
 
 if TYPE_CHECKING:
     from recorderd.store.abc import PolicyRows, Store
@@ -125,6 +125,33 @@ def ffmpeg(_config: Config) -> list[Finding]:
         return [Finding("ffmpeg", Level.WARNING, f"{program} does not run: {error}")]
     first = told.stdout.decode("utf-8", "replace").split("\n")[0]
     return [Finding("ffmpeg", Level.OK, first[:60])]
+
+
+def encryption(config: Config) -> list[Finding]:
+    """That every key of the archive is there and nobody else's, and what encryption means to other readers."""
+    from recorderd.archive.keyring import Keyring
+
+    keys, active = config.archive.encryption.keys, config.archive.encryption.key_id
+    ring = Keyring(keys, active)
+    found = []
+    for id in keys:
+        try:
+            ring(id)
+            if ring.open_to_all(id):
+                sentence = (
+                    f"{ring.path(id)} can be read by every user of this machine: chmod o-r {ring.path(id)}"
+                )
+                found.append(Finding("encryption", Level.WARNING, sentence))
+        except AudioError as error:
+            level = Level.PROBLEM if id == active else Level.WARNING
+            found.append(Finding("encryption", level, str(error), Exit.CONFIG))
+    if active:
+        sentence = (
+            f"what is kept is encrypted with key “{active}”: tools that open the file of a CDR (FreePBX and "
+            "others like it) cannot play it, the panel can"
+        )
+        found.append(Finding("encryption", Level.OK, sentence))
+    return found
 
 
 def daemon(config: Config) -> list[Finding]:

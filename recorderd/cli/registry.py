@@ -13,6 +13,7 @@ from recorderd.cli import (
     evidence,
     explain,
     history,
+    keys,
     live,
     panel,
     policy,
@@ -35,6 +36,7 @@ COMMANDS: Mapping[str, Command] = {
     "user": user.USER,
     "capacity": capacity.CAPACITY,
     **archive.COMMANDS,
+    "keys": keys.KEYS,
     **evidence.COMMANDS,
     "db": database.DB,
 }

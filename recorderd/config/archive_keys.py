@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from recorderd.config.scalars import one_of, text
+from recorderd.config.scalars import one_of, path, text
 from recorderd.core.conditions import ConditionFault, Numbers
 from recorderd.core.policy import Mode
 from recorderd.core.retention import FOREVER, FORMATS, LEAST_STEREO_KBITS, Keep, Way, When
@@ -56,6 +56,20 @@ def kbits(value: str) -> int:
             "into one channel (opus-mono is for that)"
         )
     return int(value.rstrip("k"))
+
+
+def key_id(value: str) -> str:
+    """What a key is called, in files and here; empty for none."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{0,32}", value):
+        raise ValueError(f"{value!r} is not an id of at most 32 letters, digits and _ . -")
+    return value
+
+
+def key_place(value: str) -> str:
+    """Where a key is: an absolute path, or `credential:NAME` for one that systemd hands over."""
+    if not re.fullmatch(r"credential:[A-Za-z0-9_-][A-Za-z0-9_.-]*", value):
+        path(value)
+    return value
 
 
 def rules(reader: Reader, value: object, path: Path) -> tuple[Keep, ...] | None:

@@ -86,6 +86,8 @@ def parse(text: str, path: Path, environ: Mapping[str, str] = os.environ) -> Con
     values = keys.read(sections.Settings, reader, found.value, ())
     # Cross-checks need the one section, not all of them, so that they are told together with the rest.
     secret, warnings = _secret(reader, found.value, environ)
+    if values is not None and "archive" in values:
+        _encryption(reader, values["archive"])
     if reader.faults or values is None:
         raise FaultyConfig(found.located(reader.faults))
     asterisk: sections.Asterisk = values["asterisk"]
@@ -125,6 +127,16 @@ def merge_policy(
         extensions={e.extension: e for e in extensions},
     )
     return merged, tuple(reader.faults)
+
+
+def _encryption(reader: Reader, archive: sections.Archive) -> None:
+    """The key for new files is one that is known, and nothing is kept beside it in the clear."""
+    place, wanted = ("archive", "encryption", "key_id"), archive.encryption.key_id
+    if wanted and wanted not in archive.encryption.keys:
+        reader.fault(place, f"{wanted} is not in archive.encryption.keys")
+    if wanted and archive.named == "keep":
+        sentence = "with encryption the mix is not kept in the clear: choose auto or remove"
+        reader.fault(("archive", "named"), sentence)
 
 
 # --- secrets -----------------------------------------------------------------------------------

@@ -136,6 +136,16 @@ class ArchiveDisk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encryption:
+    """How kept files are encrypted: `key_id` is that of the key for new ones, empty for none. `keys` say where each
+    key is: a file's path, or `credential:NAME`.
+    """
+
+    key_id: str = key(scalar(archive_keys.key_id), "")
+    keys: Mapping[str, str] = key(mapping(archive_keys.key_id, scalar(archive_keys.key_place)), _NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
     """How audio is kept: the process `recorderd archive` does it.
 
@@ -154,6 +164,7 @@ class Archive:
     rules: tuple[Keep, ...] = key(archive_keys.rules, ())
     disk: ArchiveDisk = key(section(ArchiveDisk), ArchiveDisk())
     warn: float = key(scalar(archive_keys.age), 30 * 86_400.0)
+    encryption: Encryption = key(section(Encryption), Encryption())
 
     @property
     def default(self) -> Keep:

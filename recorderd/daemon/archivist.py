@@ -20,6 +20,7 @@ from pathlib import Path
 
 from recorderd import notify
 from recorderd.archive.encode import MachineFault
+from recorderd.archive.keyring import Keyring
 from recorderd.config import Config
 from recorderd.core.keeping import KeepState, Kept
 from recorderd.core.rows import Recording, Row
@@ -37,7 +38,7 @@ from recorderd.store.asterisk_cdr import AsteriskCdrTable
 log = logging.getLogger("recorderd.archive")
 
 KINDS = (
-    "archive-encoder", "archive-disk", "archive-failed", "archive-store", "archive-cdr", "archive-delete",
+    "archive-encoder", "archive-disk", "archive-key", "archive-failed", "archive-store", "archive-cdr", "archive-delete",
     "disk-low-water", "disk-high-water", "disk-soon-full",
 )  # fmt: skip
 _NICENESS = 15
@@ -78,6 +79,7 @@ class Archivist:
                 clock=clock,
                 table=self._table,
                 stopping=self._stopped,
+                keyring=Keyring(config.archive.encryption.keys, config.archive.encryption.key_id),
             )
         )
         self._chores = Chores(config, self.store, self.keeper, self.troubles, clock)
@@ -219,7 +221,7 @@ class Archivist:
         return True
 
     def _done(self, recording: Recording, row: Kept) -> None:
-        for kind in ("archive-encoder", "archive-disk", "archive-cdr"):
+        for kind in ("archive-encoder", "archive-disk", "archive-key", "archive-cdr"):
             self.troubles.over(kind)
         self.troubles.over("archive-failed", recording.id)
         keys = {"recording": row.recording_id, "format": row.format, "findings": list(row.findings)}

@@ -204,7 +204,7 @@ def _sure(forecast: Forecast) -> str:
 def _is_doubled(config: Config) -> bool:
     """Whether mixes are kept beside what is encoded from them."""
     named = config.archive.named
-    if config.archive.format.startswith("wav") or named == "remove":
+    if config.archive.format.startswith("wav") or named == "remove" or config.archive.encryption.key_id:
         return False
     return named == "keep" or config.cdr.source == "ami" or not config.cdr.writable
 

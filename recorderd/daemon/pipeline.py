@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recorderd.archive import disposal, encode, peaks, sources
+from recorderd.archive import disposal, encode, peaks, sealed, sources
 from recorderd.archive.formats import FORMATS
+from recorderd.archive.keyring import Keyring
 from recorderd.config import sections
 from recorderd.core import keeping, retention, sides
 from recorderd.core.keeping import KeepState, Kept, Subject
@@ -46,6 +47,7 @@ class Tools:
     clock: Callable[[], float]
     table: AsteriskCdrTable | None
     stopping: threading.Event
+    keyring: Keyring = Keyring()  # noqa: RUF009 - frozen
 
 
 class Pipeline:
@@ -150,7 +152,13 @@ class Pipeline:
         form_name = retention.keep_of(settings.rules, settings.default, subject).format
         names = sides.labels(talk)
         labels = {2: names, 1: (", ".join(filter(None, names)),)}
-        common = {"kbits": settings.bitrate, "ffmpeg": settings.ffmpeg, "stopping": self._tools.stopping}
+        common = {
+            "kbits": settings.bitrate,
+            "ffmpeg": settings.ffmpeg,
+            "stopping": self._tools.stopping,
+            "key": self._key(),
+            "keys": self._tools.keyring,
+        }
         try:
             source = sources.choose(recording, talk, monitor, form_name)
         except AudioError:
@@ -170,6 +178,13 @@ class Pipeline:
             )
         )
         return _Made(source.form.name, sound, (*source.findings, *sound.findings)), target.name
+
+    def _key(self) -> sealed.Key | None:
+        """Without it nothing is kept: in the clear it must not be."""
+        try:
+            return self._tools.keyring.current()
+        except sealed.KeyMissing as error:
+            raise encode.MachineFault(str(error), "key") from error
 
     def _adopt(
         self, recording: Recording, form_name: str, common: dict[str, object]
@@ -204,7 +219,8 @@ class Pipeline:
     async def _clean(self, recording: Recording, row: Kept, state: KeepState | None) -> Kept:
         """The source goes last of all."""
         named = {"keep": True, "remove": False, "auto": self._tools.table is None}
-        keep_mix = named[self._tools.settings.named]
+        # What is encrypted must not lie beside itself in the clear.
+        keep_mix = named[self._tools.settings.named] and not self._tools.keyring.active
         if row.name:
             paths = disposal.sources(recording, row, self._tools.monitor, keep_mix=keep_mix)
             await asyncio.to_thread(disposal.remove, paths)

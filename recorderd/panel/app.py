@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from recorderd import __version__
+from recorderd.archive.keyring import Keyring
 from recorderd.config import Config
 from recorderd.errors import RecorderdError
 from recorderd.panel import api, pages, tasks
@@ -70,7 +71,8 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
     audit = AuditTrail(store, clock)
     sessions = SessionKeeper(store, audit, config, clock)
     tokens = TokenKeeper(store, audit, config, clock)
-    shelf = Shelf(store, sessions, audit, config.spool.monitor, config.spool.lanes, config.zone)
+    keyring = Keyring(config.archive.encryption.keys, config.archive.encryption.key_id)
+    shelf = Shelf(store, sessions, audit, config.spool.monitor, config.spool.lanes, config.zone, keyring)
     listening = Listening(store, shelf, sessions, audit, config.names, config.state, clock)
     daemon = Daemon(config.control.socket)
     hooks = Hooks(store, audit, clock)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from recorderd.panel.sessions import SessionKeeper
 from recorderd.panel.shelf import OpenSound, Shelf
 from recorderd.store import stories
 from recorderd.store.abc import Store
+
+log = logging.getLogger("recorderd.panel")
 
 CHUNK = 64 * 1024
 _MOST_RANGES = 200
@@ -58,7 +60,7 @@ class Listening:
         self._audit = audit
         self._names = names
         self._clock = clock
-        self._peaks = Peaks()
+        self._peaks = Peaks(shelf.keyring)
 
     async def sound(self, viewer: Viewer, id: str) -> Sound:
         recording, _mine = await self._shelf.find(viewer, id, Right.LIST)
@@ -128,7 +130,8 @@ class Listening:
         right = Right.DOWNLOAD if save else Right.PLAY
         recording, _mine = await self._shelf.find(viewer, id, right)
         why = await self._shelf.reason(viewer, id, reason)
-        entry = await self._entry(viewer, recording)
+        # Who spoke with whom makes the name of a file that is kept: to listen it is not looked up.
+        entry = await self._entry(viewer, recording) if save else None
         kept = await self._shelf.kept(recording)
         sound = await asyncio.to_thread(self._shelf.open, recording, kept)
         try:
@@ -142,7 +145,7 @@ class Listening:
                 sound, found, validators, name, save=save, sent=self._sent(viewer, id, sound, found)
             )
         except BaseException:
-            os.close(sound.fd)
+            sound.file.close()
             raise
 
     def _sent(self, viewer: Viewer, id: str, sound: OpenSound, asked: Answer) -> Callable[[int], Any]:
@@ -220,7 +223,7 @@ class _SoundAnswer(Response):
                 return
             await self._send_bytes(receive, send)
         finally:
-            os.close(self._sound.fd)
+            self._sound.file.close()
 
     async def _send_bytes(self, receive: Receive, send: Send) -> None:
         """Chunk by chunk until the end, or until nobody takes them any more."""
@@ -228,7 +231,7 @@ class _SoundAnswer(Response):
         gone = asyncio.ensure_future(_gone(receive))
         try:
             while at < end and not gone.done():
-                chunk = await asyncio.to_thread(os.pread, self._sound.fd, min(CHUNK, end - at), at)
+                chunk = await asyncio.to_thread(self._read, min(CHUNK, end - at), at)
                 if not chunk:
                     # Cut short under us: to end the connection is the only honest answer left.
                     raise OSError("the file became shorter while it was sent")
@@ -237,6 +240,14 @@ class _SoundAnswer(Response):
         finally:
             gone.cancel()
             await self._note(at - self._found.start)
+
+    def _read(self, count: int, at: int) -> bytes:
+        """What cannot be trusted does not go out: there is no answer left but to end the connection."""
+        try:
+            return self._sound.file.pread(count, at)
+        except AudioError as error:
+            log.error("%s", error)
+            raise OSError(str(error)) from error
 
 
 async def _gone(receive: Receive) -> None:

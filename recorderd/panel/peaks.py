@@ -14,6 +14,7 @@ from typing import Any
 
 from recorderd.archive import peaks as stored
 from recorderd.archive import wav
+from recorderd.archive.sealed import Keys
 from recorderd.errors import AudioError
 
 _REMEMBERED = 500
@@ -22,7 +23,8 @@ _REMEMBERED = 500
 class Peaks:
     """`of` a file: blocking."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
         self._known: OrderedDict[tuple[str, int, int], Mapping[str, Any]] = OrderedDict()
 
     def of(self, path: Path, stereo: Path | None, labels: Sequence[str]) -> Mapping[str, Any]:
@@ -36,15 +38,15 @@ class Peaks:
             raise AudioError(f"{path} cannot be read: {error.strerror}") from error
         key = (str(path), about.st_mtime_ns, about.st_size)
         if key not in self._known:
-            self._known[key] = _found(path, stereo, labels)
+            self._known[key] = _found(path, stereo, labels, self._keys)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return self._known[key]
 
 
-def _found(path: Path, stereo: Path | None, labels: Sequence[str]) -> Mapping[str, Any]:
+def _found(path: Path, stereo: Path | None, labels: Sequence[str], keys: Keys) -> Mapping[str, Any]:
     try:
-        return stored.read(path)
+        return stored.read(path, keys)
     except AudioError:
         pass
     if stereo is not None:

@@ -8,6 +8,8 @@ checked, no link is followed, and what is opened must be a plain file below the 
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import re
 import stat
@@ -16,13 +18,18 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
+from recorderd.archive import sealed
+from recorderd.archive.keyring import Keyring
 from recorderd.core.keeping import KeepState, Kept, files_of
 from recorderd.core.rows import Interval, Recording, RecordingState
+from recorderd.errors import AudioError
 from recorderd.panel.audit import AuditTrail
 from recorderd.panel.language import _
 from recorderd.panel.ports import Entry, NeedsReason, NotFound, Right, Sound, Viewer
 from recorderd.panel.sessions import SessionKeeper
 from recorderd.store.abc import Store
+
+log = logging.getLogger("recorderd.panel")
 
 MEDIA_TYPES = {
     ".wav": "audio/wav",
@@ -51,7 +58,7 @@ class OpenSound:
 
     recording: Recording
     path: Path
-    fd: int
+    file: sealed.Sound
     size: int
     modified: float
     media_type: str
@@ -61,12 +68,20 @@ class Shelf:
     """The recordings, as far as a viewer may have them."""
 
     def __init__(
-        self, store: Store, sessions: SessionKeeper, audit: AuditTrail, root: Path, lanes: Path, zone: tzinfo
+        self,
+        store: Store,
+        sessions: SessionKeeper,
+        audit: AuditTrail,
+        root: Path,
+        lanes: Path,
+        zone: tzinfo,
+        keyring: Keyring | None = None,
     ) -> None:
         self._store = store
         self._sessions = sessions
         self._audit = audit
         self.root = root
+        self.keyring = keyring or Keyring()
         self._lanes = lanes
         self._zone = zone
 
@@ -110,10 +125,22 @@ class Shelf:
         except OSError:
             raise gone from None
         about = os.fstat(fd)
-        if not stat.S_ISREG(about.st_mode) or not self._below(path):
+        try:
+            if not stat.S_ISREG(about.st_mode) or not self._below(path):
+                raise gone
+            file = sealed.Sound(fd, path, self.keyring)
+        except sealed.KeyMissing as error:
             os.close(fd)
-            raise gone
-        return OpenSound(recording, path, fd, about.st_size, about.st_mtime, MEDIA_TYPES[path.suffix])
+            log.error("%s cannot be played: %s", path, error)
+            raise NotFound(_("This recording is encrypted, and its key is not there.")) from None
+        except AudioError as error:
+            os.close(fd)
+            log.error("%s cannot be played: %s", path, error)
+            raise NotFound(_("The file of this recording was changed or is broken.")) from None
+        except BaseException:
+            os.close(fd)
+            raise
+        return OpenSound(recording, path, file, file.size, about.st_mtime, MEDIA_TYPES[path.suffix])
 
     def path(self, recording: Recording, kept: Kept | None) -> Path | None:
         """Where its file is, None where none of ours can be."""

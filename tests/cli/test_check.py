@@ -234,3 +234,20 @@ def test_templates_includes_and_comments_of_asterisks_files_are_understood(tmp_p
     tmp_path.joinpath("b.conf").write_text("secret = x\n#include b.conf\n")
     user = asterisk_conf.read(tmp_path / "a.conf")["user"]
     assert user == {"read": "system", "write": "call", "secret": "x", "more": "\\;kept"}
+
+
+def test_keys_of_the_archive_are_looked_at_and_other_readers_are_named(ready: Program, etc: Path) -> None:
+    key = ready.folder / "a.key"
+    key.write_text("00" * 32)
+    key.chmod(0o644)
+    keys = f"{{a: {key}, b: {ready.folder}/b.key}}"
+    with asterisk(FakeAsterisk()) as fake, serving(SmallDaemon(), ready.socket):
+        configure(ready, fake.port, more=f"archive: {{encryption: {{key_id: a, keys: {keys}}}}}")
+        code, found = online(ready, etc)
+        assert code == 0
+        assert any("tools that open the file of a CDR (FreePBX" in sentence for sentence in found["ok"])
+        assert any(sentence.endswith(f"chmod o-r {key}") for sentence in found["warning"])
+        assert any("Key “b” is missing" in sentence for sentence in found["warning"])
+        key.unlink()
+        code, found = online(ready, etc)
+    assert (code, ["Key “a” is missing" in sentence for sentence in found["PROBLEM"]]) == (78, [True])

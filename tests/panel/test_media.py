@@ -11,10 +11,12 @@ import httpx
 import numpy as np
 import pytest
 
+from recorderd.archive import keyring, sealed, wav
 from recorderd.archive import peaks as stored
-from recorderd.archive import wav
+from recorderd.config import sections
 from recorderd.core.keeping import Hold
 from recorderd.core.rows import RecordingState
+from recorderd.panel.app import make_app
 from tests.panel.calls import Call
 from tests.panel.conftest import Room, panel_over
 
@@ -278,3 +280,70 @@ async def test_what_is_held_is_deleted_by_nobody(room: Room) -> None:
     assert answer.status_code == 409
     assert "case 7" in answer.json()["error"]["sentence"]
     assert (await boss.get("/media/r1")).status_code == 200
+
+
+# --- encrypted files --------------------------------------------------------------------------------------
+
+
+async def sealed_room(room: Room, key: Path) -> tuple[Path, bytes]:
+    """The same recording, encrypted; the panel knows the key by its place. And what is inside."""
+    whole = content(room) * 3
+    path = room.config.spool.monitor / CALL.recording.folder / CALL.recording.name
+    path.write_bytes(whole)
+    keyring.make(key)
+    encryption = sections.Encryption(key_id="k", keys={"k": str(key)})
+    room.config = replace(room.config, archive=replace(room.config.archive, encryption=encryption))
+    room.app = make_app(room.config, room.store, room.clock)
+    with path.open("r+b") as file:
+        sealed.seal(file.fileno(), keyring.Keyring(encryption.keys)("k"))
+    return path, whole
+
+
+async def test_an_encrypted_recording_is_played_whole_and_in_parts(room: Room, tmp_path: Path) -> None:
+    path, whole = await sealed_room(room, tmp_path / "key")
+    assert whole[:200] not in path.read_bytes()
+    client = await room.signed_in("101")
+    answer = await client.get("/media/r1")
+    assert (answer.status_code, answer.content) == (200, whole)
+    assert len(whole) > 2 * sealed.CHUNK
+    for first, last in (
+        (100, 199),
+        (sealed.CHUNK - 100, sealed.CHUNK + 99),
+        (sealed.CHUNK + 1, len(whole) - 1),
+        (0, len(whole) - 1),
+    ):
+        part = await client.get("/media/r1", headers={"Range": f"bytes={first}-{last}"})
+        assert (part.status_code, part.content) == (206, whole[first : last + 1])
+        assert part.headers["content-range"] == f"bytes {first}-{last}/{len(whole)}"
+    saved = await client.get("/media/r1/download")
+    assert saved.content == whole
+
+
+async def test_an_encrypted_recording_whose_key_is_missing_says_so(room: Room, tmp_path: Path) -> None:
+    path, whole = await sealed_room(room, tmp_path / "key")
+    client = await room.signed_in("101")
+    (tmp_path / "key").rename(tmp_path / "away")
+    answer = await client.get("/media/r1")
+    assert answer.status_code == 404
+    assert "encrypted, and its key is not there" in answer.text
+    (tmp_path / "away").rename(tmp_path / "key")
+    assert (await client.get("/media/r1")).content == whole
+    path.write_bytes(path.read_bytes()[:70])
+    answer = await client.get("/media/r1")
+    assert (answer.status_code, "was changed or is broken" in answer.text) == (404, True)
+
+
+async def test_no_byte_of_a_chunk_that_was_changed_is_played(
+    room: Room, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, whole = await sealed_room(room, tmp_path / "key")
+    client = await room.signed_in("101")
+    changed = bytearray(path.read_bytes())
+    changed[sealed.HEADER + 500] ^= 1
+    path.write_bytes(changed)
+    answer = await client.get("/media/r1", headers={"Range": "bytes=60-99"})
+    assert answer.content == b""
+    assert "chunk 1 of 3 is not what was encrypted with key “k”" in caplog.text
+    assert (await client.get("/media/r1", headers={"Range": "bytes=70000-70009"})).content == whole[
+        70000:70010
+    ]
