@@ -9,4 +9,8 @@ BENCHES: dict[str, str] = {
     "ami": "bench.ami_front",
     "fastagi": "bench.fastagi",
     "attack": "bench.attack",
+    "memory": "bench.memory",
+    "panel": "bench.panel_queries",
+    "rows": "bench.store_rows",
+    "encoding": "bench.encoding",
 }
