@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import random
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -28,6 +30,7 @@ from pathlib import Path
 
 import asyncpg
 
+from bench.row import Row
 from bench.synthetic_calls import (
     BLOCK,
     COLUMNS,
@@ -48,6 +51,8 @@ from recorderd.store import open_store
 from recorderd.store.abc import Store
 from tests.panel.conftest import configured
 from tests.postgres import Cluster
+
+NAME = "panel"
 
 # --- questions ---------------------------------------------------------------------------------------
 
@@ -74,6 +79,16 @@ class Asked:
 
     def at(self, share: float) -> float:
         return self.times[min(len(self.times) - 1, int(len(self.times) * share))]
+
+    def row(self, backend: str, calls: int) -> Row:
+        """The p99, held to its goal; the p50 beside it."""
+        return Row(
+            what=f"{backend}, {calls:,} calls: {self.name.removeprefix('… ')}, p99",
+            value=self.at(0.99),
+            unit="ms",
+            goal=("<=", self.goal[1]) if self.goal else None,
+            detail=f"p50 {self.at(0.5):.2f} ms",
+        )
 
     def __str__(self) -> str:
         goal = f"{self.goal[0]:.0f} / {self.goal[1]:.0f}" if self.goal else "-"
@@ -237,7 +252,24 @@ def _reopen(cluster: Cluster, folder: Path) -> None:
     cluster._account = pwd.getpwnam("postgres")
 
 
-async def run(backend: str, calls: int, times: int, folder: Path, parts: Sequence[str]) -> None:
+def run(quick: bool) -> list[Row]:
+    """For `scripts/bench`: a database of each kind, made for it and gone afterwards."""
+    calls, times = (100_000, 100) if quick else (1_000_000, 300)
+    rows = []
+    base = Path(tempfile.mkdtemp(prefix="rdbench-"))
+    base.chmod(0o755)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            for backend in ("sqlite", "postgresql"):
+                rows += asyncio.run(measure(backend, calls, times, base / backend, PARTS))
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    return rows
+
+
+async def measure(backend: str, calls: int, times: int, folder: Path, parts: Sequence[str]) -> list[Row]:
+    """Every question's p99, and the peer's page against ours; printed on the way."""
+    rows: list[Row] = []
     async with database(backend, folder) as (url, there):
         store = open_store(url, lambda: NOW)
         await store.migrate()
@@ -259,9 +291,11 @@ async def run(backend: str, calls: int, times: int, folder: Path, parts: Sequenc
             await asyncio.to_thread(_read_once, await _files(backend, url, folder))
             async for asked in questions(panel.calls, shelf, store, calls, times):
                 print(asked, flush=True)
+                rows.append(asked.row(backend, calls))
         if "peer" in parts and backend == "postgresql":
-            print(await against(panel.calls, url, times), flush=True)
+            rows += await against(panel.calls, url, times, calls)
         await store.close()
+    return rows
 
 
 async def _files(backend: str, url: str, folder: Path) -> list[Path]:
@@ -288,8 +322,8 @@ def _read_once(files: Sequence[Path]) -> None:
                 pass
 
 
-async def against(calls: CallList, url: str, times: int) -> str:
-    """How many times as long the peer takes for the same page, told beneath its questions."""
+async def against(calls: CallList, url: str, times: int, total: int) -> list[Row]:
+    """How many times as long the peer takes for the same page; it counts its calls for each."""
     peer: dict[str, Asked] = {}
     async for asked in peer_questions(url, times):
         peer[asked.name] = asked
@@ -300,7 +334,7 @@ async def against(calls: CallList, url: str, times: int) -> str:
         wanted = calls.parse("")
         return lambda: calls.page(viewer(chance.choices(EXTENSIONS, WEIGHTS)[0]), wanted, cursor=cursor)
 
-    told = []
+    rows = []
     for theirs, cursor in (
         ("UCP: page 1", None),
         ("UCP: page 100", "o" + write_place((NOW - YEAR / 2, "9"))),
@@ -310,8 +344,11 @@ async def against(calls: CallList, url: str, times: int) -> str:
             f"| the panel beside it, for {theirs} | {ours.at(0.5):.2f} | {ours.at(0.99):.2f} | {times} | - | |"
         )
         ratio = (peer[theirs].at(0.5) + peer["UCP: the count"].at(0.5)) / ours.at(0.5)
-        told.append(f"{theirs} with its count takes {ratio:,.0f} times as long as the panel's")
-    return "\n" + "; ".join(told) + "."
+        print(f"\n{theirs} with its count takes {ratio:,.0f} times as long as the panel's.\n", flush=True)
+        goal = (">=", 500.0) if total >= 10_000_000 else None
+        what = f"{theirs} with its count ÷ the panel's, {total:,} calls"
+        rows.append(Row(what=what, value=ratio, unit="×", goal=goal, detail=f"ours {ours.at(0.5):.2f} ms"))
+    return rows
 
 
 def main() -> None:
@@ -332,7 +369,7 @@ def main() -> None:
         base.mkdir(parents=True, exist_ok=True)
         base.chmod(0o755)
         try:
-            asyncio.run(run(backend, args.calls, args.times, folder, args.part or PARTS))
+            asyncio.run(measure(backend, args.calls, args.times, folder, args.part or PARTS))
         finally:
             if args.keep is None:
                 shutil.rmtree(base, ignore_errors=True)
