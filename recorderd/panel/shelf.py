@@ -54,7 +54,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class OpenSound:
-    """A recording's file, open; whoever has it closes `fd`."""
+    """A recording's file, open; whoever has it closes `file`. `size` is the sound's, encrypted or not."""
 
     recording: Recording
     path: Path
@@ -89,8 +89,12 @@ class Shelf:
         """The recording and his part of its talk. NotFound when there is none that he may know of; Refused
         when he may not do this with it. Both refusals are written down.
         """
-        found = await self._store.recordings(id=id) if len(id) <= 64 else []
-        spoken = await self._store.intervals(recording_id=id) if found else []
+        found: list[Recording] = []
+        spoken: list[Interval] = []
+        if len(id) <= 64:
+            found, spoken = await asyncio.gather(
+                self._store.recordings(id=id), self._store.intervals(recording_id=id)
+            )
         mine = [i for i in spoken if viewer.scope is None or any(viewer.sees(p.extension) for p in i.parties)]
         if not found or not (mine or viewer.scope is None):
             if found:
