@@ -1,33 +1,50 @@
-"""What a file is known by: its size and its SHA-256. Owns how a file is read for that; never in the event loop."""
+"""What a file is known by: the size and SHA-256 of the sound in it, whether it is encrypted or not.
+
+Owns how a file is read for that; never in the event loop.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
+from recorderd.archive import sealed
+from recorderd.archive.keyring import Keyring
 from recorderd.errors import AudioError, PlaceError
 
 _BLOCK = 1 << 20
 
 
-def of(path: Path) -> dict[str, int | str]:
-    """`{"sha256": ..., "size": ...}`. Raises AudioError when there is no such file, PlaceError when its disk
-    does not give it."""
+class NotThere(AudioError):
+    """There is no such file."""
+
+
+def of(path: Path, keys: sealed.Keys = Keyring()) -> dict[str, int | str]:  # noqa: B008 - frozen
+    """`{"sha256": ..., "size": ...}`. Raises NotThere; sealed.Tampered; AudioError when it cannot be read."""
+    digest, size = hashlib.sha256(), 0
+    for block in blocks(path, keys):
+        digest.update(block)
+        size += len(block)
+    return {"sha256": digest.hexdigest(), "size": size}
+
+
+def blocks(path: Path, keys: sealed.Keys) -> Iterator[bytes]:
+    """The sound, bit by bit. Raises as above."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise AudioError(f"{path} is no file")
-            digest, size = hashlib.sha256(), 0
-            while block := os.read(fd, _BLOCK):
-                digest.update(block)
-                size += len(block)
-        finally:
-            os.close(fd)
     except (FileNotFoundError, NotADirectoryError):
-        raise AudioError(f"{path} is not there") from None
+        raise NotThere(f"{path} is not there") from None
     except (OSError, ValueError) as error:
         raise PlaceError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return {"sha256": digest.hexdigest(), "size": size}
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise NotThere(f"{path} is no file")
+        sound, at = sealed.Sound(fd, path, keys), 0
+        while block := sound.pread(_BLOCK, at):
+            yield block
+            at += len(block)
+    finally:
+        os.close(fd)

@@ -21,6 +21,7 @@ from recorderd.cli.storing import who, with_store
 from recorderd.config import Config
 
 if TYPE_CHECKING:
+    from recorderd.archive.keyring import Keyring
     from recorderd.core.chain import ChainHead
     from recorderd.daemon.bundle import Made
     from recorderd.daemon.proof import Report
@@ -43,7 +44,8 @@ def _verify(args: argparse.Namespace, config: Config) -> int:
 
         filed = await asyncio.to_thread(heads.read, config.state)
         proof = Proof(
-            store, config.spool.monitor, public_key=public_key, filed=filed, published=published
+            store, config.spool.monitor, public_key=public_key, filed=filed, published=published,
+            keys=_keyring(config),
         )  # fmt: skip
         return await proof.run(since)
 
@@ -66,6 +68,12 @@ def _public_key(given: str | None, config: Config) -> str:
     if not config.signing_key.exists():
         return ""
     return signing.load(config.signing_key, make=False).public
+
+
+def _keyring(config: Config) -> Keyring:
+    from recorderd.archive.keyring import Keyring
+
+    return Keyring(config.archive.encryption.keys, config.archive.encryption.key_id)
 
 
 def _published(path: str | None) -> list[ChainHead]:
@@ -128,11 +136,14 @@ def _export(args: argparse.Namespace, config: Config) -> int:
         recordings = await wanted(store, args.call, args.person, since, until)
         if not recordings:
             raise Wrong("there is no such recording", Exit.NO)
+        keys = _keyring(config)
         keeper = Keeper(store, config.spool.monitor, config.state, time.time, new_id)
         key = signing.load(config.signing_key)
         scope = _scope(args, since, until, config)
         wish = Wish(recordings=recordings, scope=scope, who=who())
-        return await Exporter(store, keeper, config.spool.monitor, config.state, key).make(wish, output, now)
+        return await Exporter(store, keeper, config.spool.monitor, config.state, key, keys).make(
+            wish, output, now
+        )
 
     made = with_store(config, work)
     show(args, asdict(made), _exported)

@@ -11,12 +11,12 @@ import asyncio
 import hashlib
 import os
 import zlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recorderd.archive import files, signing, verify_bundle
+from recorderd.archive import files, fingerprints, sealed, signing, verify_bundle
 from recorderd.core import chain
 from recorderd.core.chain import ChainEntry, ChainHead, Draft, Kind
 from recorderd.core.keeping import Copy, holds
@@ -30,7 +30,6 @@ from recorderd.store.digests import digests, spelled
 
 FORMAT = "recorderd-bundle-1"
 _PAGE = 1000
-_BLOCK = 1 << 20
 # What a zip without its 64-bit form holds.
 _MOST_BYTES = (1 << 32) - (64 << 20)
 _MOST_FILES = 60_000
@@ -60,12 +59,21 @@ class Made:
 class Exporter:
     """`make` writes a bundle. Raises StoreError, EvidenceError, AudioError."""
 
-    def __init__(self, store: Store, keeper: Keeper, monitor: Path, state: Path, key: signing.Key) -> None:
+    def __init__(
+        self,
+        store: Store,
+        keeper: Keeper,
+        monitor: Path,
+        state: Path,
+        key: signing.Key,
+        keys: sealed.Keys = entries.NO_KEYS,
+    ) -> None:
         self._store = store
         self._keeper = keeper
         self._monitor = monitor
         self._state = state
         self._key = key
+        self._keys = keys
 
     async def make(self, wish: Wish, path: Path, now: float) -> Made:
         """The bundle is at `path`, which must be absolute and new; or nothing is."""
@@ -234,7 +242,9 @@ class Exporter:
         self, zip: _Zip, texts: dict[str, bytes], sounds: dict[str, Path], manifest: dict[str, Any]
     ) -> None:
         listed = {name: zip.put(name, [text]) for name, text in texts.items()}
-        listed |= {name: zip.put(name, _blocks(sound)) for name, sound in sounds.items()}
+        listed |= {
+            name: zip.put(name, fingerprints.blocks(sound, self._keys)) for name, sound in sounds.items()
+        }
         signed = chain.canonical({**manifest, "public_key": self._key.public, "files": listed})
         zip.put("manifest.json", [signed])
         zip.put(
@@ -271,12 +281,6 @@ class _Zip:
         offset = os.lseek(self._fd, 0, os.SEEK_CUR)
         end = verify_bundle.end_record(self._count, len(self._central), offset)
         files.write_all(self._fd, self._central + end)
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
 
 
 def _lines(found: Iterable[bytes]) -> bytes:

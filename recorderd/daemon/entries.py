@@ -11,25 +11,31 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from recorderd.archive import fingerprints
+from recorderd.archive import fingerprints, sealed
+from recorderd.archive.keyring import Keyring
 from recorderd.core.chain import ChainEntry, Draft, Kind
 from recorderd.core.keeping import IN_PLACE, Erasure, Hold, Kept
 from recorderd.core.recordings import CUT_BACK
 from recorderd.core.rows import CdrLink, Recording, RecordingState, Row
-from recorderd.errors import AudioError, PlaceError
 from recorderd.store.abc import Store
 from recorderd.store.digests import digests, name_of
 
 # So many seconds after a recording's end an entry about it is late, and says so.
 LATE = 120.0
+NO_KEYS: sealed.Keys = Keyring()
 
 
 async def opening(
-    store: Store, monitor: Path, recording: Recording, now: float, note: str = ""
+    store: Store,
+    monitor: Path,
+    recording: Recording,
+    now: float,
+    note: str = "",
+    keys: sealed.Keys = NO_KEYS,
 ) -> list[Draft]:
     """The first entries of a finished recording: its files, its rows, and what was cut off.
 
-    `note` says why they come late. Raises StoreError, PlaceError.
+    `note` says why they come late. Raises StoreError, AudioError.
     """
     intervals = await store.intervals(recording_id=recording.id)
     detail: dict[str, Any] = {"rows": digests([recording, *intervals])}
@@ -44,7 +50,7 @@ async def opening(
     if recording.state is RecordingState.FAILED:
         lanes = await store.lanes(recording.id)
         paths = {lane.path: Path(lane.path) for lane in lanes if lane.recording_id == recording.id}
-    found, missing = await asyncio.to_thread(_hashed, paths)
+    found, missing = await asyncio.to_thread(_hashed, paths, keys)
     detail["files"] = found
     if missing:
         gone = "the archive's file was in its place already" if kept and kept.state in IN_PLACE else "missing"
@@ -58,16 +64,14 @@ async def opening(
     return [closed, *cuts]
 
 
-def _hashed(paths: dict[str, Path]) -> tuple[dict[str, Any], list[str]]:
-    """What each file is known by, and which are not there. Raises PlaceError: another try may find it."""
+def _hashed(paths: dict[str, Path], keys: sealed.Keys) -> tuple[dict[str, Any], list[str]]:
+    """What each file is known by, and which are not there. Raises AudioError: another try may read it."""
     found: dict[str, Any] = {}
     missing = []
     for name, path in paths.items():
         try:
-            found[name] = fingerprints.of(path)
-        except PlaceError:
-            raise
-        except AudioError:
+            found[name] = fingerprints.of(path, keys)
+        except fingerprints.NotThere:
             missing.append(name)
     return found, missing
 

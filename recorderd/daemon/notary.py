@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from recorderd.archive import signing
+from recorderd.archive import sealed, signing
 from recorderd.core.chain import Draft
 from recorderd.core.rows import Cdr, Recording, RecordingState, Row
 from recorderd.daemon import entries, heads
@@ -44,6 +44,7 @@ class Notary:
         key: Path,
         clock: Callable[[], float],
         tell: Callable[[str, str], object],
+        keys: sealed.Keys = entries.NO_KEYS,
     ) -> None:
         self._store = store
         self._monitor = monitor
@@ -51,6 +52,7 @@ class Notary:
         self._key_path = key
         self._clock = clock
         self._tell = tell
+        self._keys = keys
         self._key: signing.Key | None = None
         self._wake = asyncio.Event()
         self._heard: dict[str, None] = {}
@@ -137,7 +139,7 @@ class Notary:
             if recording.id in stuck:
                 continue
             try:
-                drafts = await entries.opening(self._store, self._monitor, recording, now, note)
+                drafts = await entries.opening(self._store, self._monitor, recording, now, note, self._keys)
             except AudioError as error:
                 self._stuck[recording.id] = now + _AGAIN
                 log.warning("%s has no entry yet: %s", recording.name, error)

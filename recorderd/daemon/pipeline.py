@@ -132,7 +132,9 @@ class Pipeline:
         store = self._tools.store
         if not await store.chain.entries_of([recording.id]):
             now = self._tools.clock()
-            drafts = await entries.opening(store, self._tools.monitor, recording, now, "made by the archive")
+            drafts = await entries.opening(
+                store, self._tools.monitor, recording, now, "made by the archive", self._tools.keyring
+            )
             await store.chain.append(drafts, now)
 
     def _done(self, row: Kept, **found: object) -> Kept:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from recorderd.archive import signing
+from recorderd.archive import sealed, signing
 from recorderd.core import chain
 from recorderd.core.chain import OPENING, ChainEntry, ChainHead
 from recorderd.core.chain_walk import Fault, Walk, check_heads
@@ -50,6 +50,7 @@ class Proof:
     def __init__(
         self, store: Store, monitor: Path, *, public_key: str, filed: Sequence[ChainHead] = (),
         published: Sequence[ChainHead] = (), patience: float = 2.0,
+        keys: sealed.Keys = entries.NO_KEYS,
     ) -> None:  # fmt: skip
         self._store = store
         self._monitor = monitor
@@ -57,6 +58,7 @@ class Proof:
         self._filed = filed
         self._published = published
         self._patience = patience
+        self._keys = keys
         self._hashes: dict[str, str] = {}
         self.report = Report(public_key=public_key)
 
@@ -134,7 +136,7 @@ class Proof:
                 recording = recordings.get(id)
                 known = Known(id, tuple(chains.get(id, ())), recording, kept.get(id))
                 rows = await self._rows(known, recording)
-                looked = await asyncio.to_thread(proof_of_one.files, known, self._monitor)
+                looked = await asyncio.to_thread(proof_of_one.files, known, self._monitor, self._keys)
                 self._hashes |= looked.strange
                 faults = [*proof_of_one.rows(known, digests(rows)), *proof_of_one.life(known), *looked.faults]
                 found += [(id, fault) for fault in faults]

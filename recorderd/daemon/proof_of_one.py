@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recorderd.archive import fingerprints
+from recorderd.archive import fingerprints, sealed
 from recorderd.core.chain import OPENING, ChainEntry, Kind
 from recorderd.core.chain_walk import Fault
 from recorderd.core.keeping import IN_PLACE, KeepState, Kept
 from recorderd.core.rows import Recording
 from recorderd.daemon.entries import LATE, named
-from recorderd.errors import AudioError, PlaceError
+from recorderd.errors import AudioError
 
 S = KeepState
 
@@ -116,7 +116,7 @@ def _kept(entry: ChainEntry) -> tuple[str, Any, Any]:
 # --- files -------------------------------------------------------------------------------------------
 
 
-def files(known: Known, monitor: Path) -> Looked:
+def files(known: Known, monitor: Path, keys: sealed.Keys) -> Looked:
     """Every file that must be there, and those that must not."""
     looked = Looked()
     if known.kept is not None and known.kept.state is S.DELETING:
@@ -127,12 +127,14 @@ def files(known: Known, monitor: Path) -> Looked:
     for name, file in expected(known).items():
         looked.count += 1
         try:
-            found = fingerprints.of(monitor / name)
-        except PlaceError as error:
-            looked.faults.append(Fault(kind="file-unread", what=name, sentence=str(error)))
-        except AudioError:
+            found = fingerprints.of(monitor / name, keys)
+        except fingerprints.NotThere:
             sentence = f"{name} of recording {known.id} is gone"
             looked.faults.append(Fault(kind="file-gone", what=name, sentence=sentence))
+        except sealed.Tampered as error:
+            looked.faults.append(Fault(kind="file-changed", what=name, sentence=str(error)))
+        except AudioError as error:
+            looked.faults.append(Fault(kind="file-unread", what=name, sentence=str(error)))
         else:
             if found != file:
                 looked.strange[name] = str(found["sha256"])

@@ -22,6 +22,7 @@ from recorderd.agi.server import Settings as AgiSettings
 from recorderd.ami import AmiSettings, AsteriskLink
 from recorderd.archive import endings
 from recorderd.archive.archive import Archive
+from recorderd.archive.keyring import Keyring
 from recorderd.archive.places import Places
 from recorderd.archive.watch import Watcher
 from recorderd.config import Config, load
@@ -119,8 +120,9 @@ class Service:
         table = self._cdr_table()
         self.indexer = Indexer(self.store, self.journal, config.names, time.time)
         self.notary = Notary(
-            self.store, config.spool.monitor, state, config.signing_key, time.time, self.alarms.say
-        )
+            self.store, config.spool.monitor, state, config.signing_key, time.time, self.alarms.say,
+            Keyring(config.archive.encryption.keys, config.archive.encryption.key_id),
+        )  # fmt: skip
         self.linker = Linker(
             self.store,
             self.journal,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recorderd.archive import fingerprints, signing
+from recorderd.archive import fingerprints, keyring, signing
 from recorderd.core import chain, recordings, rows
 from recorderd.core.chain import Kind
 from recorderd.daemon import heads
@@ -239,6 +239,22 @@ async def test_a_mix_beside_and_a_mix_in_place_are_known_too(
     assert await kinds(world, store) == []
     os.truncate(world.mix(1), 100)
     assert await kinds(world, store) == ["file-truncated"]
+
+
+async def test_an_encrypted_file_is_known_by_its_sound(world: World, store: Store) -> None:
+    key = world.folder / "storage.key"
+    keyring.make(key)
+    world.configure(encryption={"key_id": "k1", "keys": {"k1": str(key)}})
+    keys = keyring.Keyring({"k1": str(key)}, "k1")
+    await talked(world, store, 1)
+    await notary_of(world, store, shortly_after()).turn()
+    assert await archived(world)
+    assert await kinds(world, store, keys=keys) == []
+    assert await kinds(world, store) == ["file-unread"]
+    data = bytearray(world.kept(1).read_bytes())
+    data[-1] ^= 1
+    world.kept(1).write_bytes(data)
+    assert await kinds(world, store, keys=keys) == ["file-changed"]
 
 
 async def test_an_archive_without_a_daemon_enters_the_mix_before_it_goes(world: World, store: Store) -> None:
