@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from recorderd.cli.command import Exit, Wrong
 from recorderd.cli.output import printable, show
+from recorderd.cli.probe_asterisk import db_tree
 from recorderd.cli.storing import who, with_store
-from recorderd.config import Config, FaultyConfig, PolicyFile, document, read_policy
-from recorderd.config.policy_file import FileRule, write_policy
+from recorderd.config import Config, FaultyConfig, PolicyFile, document, freepbx, read_policy
+from recorderd.config.policy_file import FileRule, extension_mapping, write_policy
 from recorderd.core.policy import ExtensionPolicy
-from recorderd.errors import ConfigError
+from recorderd.errors import AmiError, ConfigError
 
 if TYPE_CHECKING:
     from recorderd.store.abc import PolicyRows, RuleRow, Store
@@ -80,7 +81,7 @@ def _bodies(rules: tuple[RuleRow, ...]) -> list[object]:
 
 def run_import(args: argparse.Namespace, config: Config) -> int:
     """Read the file, then change the store in one step."""
-    file = _read(args, config)
+    file, lost = _freepbx(args, config) if args.freepbx else (_read(args, config), {})
 
     async def change(store: Store) -> tuple[Plan, int]:
         old = await store.load_policy()
@@ -99,6 +100,11 @@ def run_import(args: argparse.Namespace, config: Config) -> int:
         "rules": len(new.rules),
         "rules_changed": new.rules_changed,
     }
+    if args.freepbx:
+        data["extensions"] = {
+            e.extension: extension_mapping(e, file.names.get(e.extension, "")) for e in file.extensions or ()
+        }
+        data["not_mapped"] = {extension: list(why) for extension, why in lost.items()}
     show(args, data, _import_text)
     return Exit.OK
 
@@ -107,10 +113,35 @@ def _import_text(data: Mapping[str, Any]) -> str:
     would = "without --dry-run: " if data["dry_run"] else ""
     parts = [f"{data[what]} {what}" for what in ("added", "changed", "removed")]
     rules = f"{data['rules']} rules, {'changed' if data['rules_changed'] else 'unchanged'}"
-    return f"{would}extensions: {', '.join(parts)}; {rules}; policy {data['version']}"
+    lines = [f"{would}extensions: {', '.join(parts)}; {rules}; policy {data['version']}"]
+    for extension, why in data.get("not_mapped", {}).items():
+        lines += [f"{extension}: {sentence}" for sentence in why]
+    return "\n".join(printable(line) for line in lines)
+
+
+def _freepbx(args: argparse.Namespace, config: Config) -> tuple[PolicyFile, Mapping[str, tuple[str, ...]]]:
+    """FreePBX's policies from a file, or from the running Asterisk where none is named."""
+    try:
+        if args.file is None:
+            tree = db_tree(config, freepbx.FAMILY)
+            entries = ((number, key, value) for number, (key, value) in enumerate(tree.items(), 1))
+            return freepbx.map_freepbx(entries, "AstDB")
+        if args.file == "-":
+            return freepbx.read_freepbx(sys.stdin.read(), "stdin")
+        return freepbx.read_freepbx(document.read_text(Path(args.file)), args.file)
+    except FaultyConfig as error:
+        raise FaultyFile(error) from error
+    except UnicodeDecodeError as error:
+        raise Wrong("stdin is not UTF-8 text", Exit.DATA) from error
+    except AmiError as error:
+        raise Wrong(str(error), Exit.UNAVAILABLE) from error
+    except ConfigError as error:
+        raise Wrong(str(error), Exit.NO_INPUT) from error
 
 
 def _read(args: argparse.Namespace, config: Config) -> PolicyFile:
+    if args.file is None:
+        raise Wrong("name a file, or - for standard input")
     form = args.format or ("csv" if args.file.lower().endswith(".csv") else "yaml")
     try:
         if args.file == "-":
@@ -158,10 +189,15 @@ def _export_text(data: Mapping[str, Any]) -> str:
 
 def import_arguments(parser: argparse.ArgumentParser) -> None:
     """What `policy import` takes."""
-    parser.add_argument("file", metavar="FILE", help="YAML or CSV; - for standard input")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="YAML or CSV; - for standard input")
     parser.add_argument("--format", choices=FORMS, help="default: by the name's ending")
     parser.add_argument("--merge", action="store_true", help="keep extensions that the file does not name")
     parser.add_argument("--dry-run", action="store_true", help="only say what would change")
+    parser.add_argument(
+        "--freepbx",
+        action="store_true",
+        help="FILE is what `asterisk -rx 'database show AMPUSER'` printed; without FILE Asterisk is asked",
+    )
 
 
 def export_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from recorderd.ami import actions
+from recorderd.ami import actions, wire
 from recorderd.ami.client import AmiClient
 from recorderd.ami.settings import AmiSettings
 from recorderd.cli import asterisk_conf
@@ -20,6 +21,7 @@ from recorderd.cli.findings import Finding, Level
 from recorderd.config import Config
 from recorderd.errors import ActionRefused, AmiError, ConfigError
 
+T = TypeVar("T")
 PATIENCE = 8.0
 SUPPORTED = range(16, 23)
 READ = ("system", "call", "cdr", "user")
@@ -36,12 +38,23 @@ MODULES: Mapping[str, tuple[Level, str]] = {
 def manager(config: Config) -> list[Finding]:
     """Log in as the daemon does, and ask what this user may do and what is loaded."""
     try:
-        return asyncio.run(_ask(config))
+        return asyncio.run(_ask(config, _look))
     except (AmiError, ConfigError) as error:
         return [Finding("asterisk", Level.PROBLEM, str(error), exit_code(error))]
 
 
-async def _ask(config: Config) -> list[Finding]:
+def db_tree(config: Config, family: str) -> dict[str, str]:
+    """Everything below a family of AstDB, by its key without the family. Raises AmiError."""
+
+    async def look(client: AmiClient, _booted: bool) -> dict[str, str]:
+        reply = await client.send_action(actions.db_get_tree(family), each=wire.parse)
+        return {item.get("Key", "").removeprefix(f"/{family}/"): item.get("Val", "") for item in reply.items}
+
+    return asyncio.run(_ask(config, look))
+
+
+async def _ask(config: Config, look: Callable[[AmiClient, bool], Awaitable[T]]) -> T:
+    """What `look` finds in a session of its own; it is told whether Asterisk said that it has booted."""
     up = asyncio.Event()
     booted: list[bytes] = []
     trouble: asyncio.Future[AmiError] = asyncio.get_running_loop().create_future()
@@ -70,7 +83,7 @@ async def _ask(config: Config) -> list[Finding]:
         if not up.is_set():
             where = f"{config.asterisk.host}:{config.asterisk.port}"
             raise trouble.result() if trouble.done() else AmiError(f"Asterisk at {where} did not answer")
-        return await _look(client, booted=bool(booted))
+        return await look(client, bool(booted))
     finally:
         waiting.cancel()
         await client.close()
@@ -78,7 +91,7 @@ async def _ask(config: Config) -> list[Finding]:
             await running
 
 
-async def _look(client: AmiClient, *, booted: bool) -> list[Finding]:
+async def _look(client: AmiClient, booted: bool) -> list[Finding]:
     found = [Finding("asterisk", Level.OK, f"logged in; manager interface {client.version}")]
     allowed = (await client.send_action({"Action": "ListCommands"})).headers
     missing = sorted(actions.NEEDED - allowed.keys())
