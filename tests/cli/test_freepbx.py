@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import sqlite3
+from pathlib import Path
 
 import pytest
 
 from recorderd.ami.fake import FakeAsterisk
 from recorderd.ami.fake_pbx import listing, message
 from tests.cli.conftest import Program
-from tests.cli.test_check import asterisk, configure
+from tests.cli.test_check import asterisk, configure, online
 
 EXPORT = """\
 /AMPUSER/101/recording/in/external                : force
@@ -75,3 +77,19 @@ def test_without_a_file_the_running_asterisk_is_asked(migrated: Program) -> None
     assert gone.code == 69
     assert "Traceback" not in gone.err
     assert set(extensions(migrated)) == {"101"}
+
+
+@pytest.mark.parametrize(("writable", "rights"), [("true", "may be completed"), ("false", "is only read")])
+def test_check_says_what_may_be_done_with_asterisks_own_table(
+    migrated: Program, tmp_path: Path, writable: str, rights: str
+) -> None:
+    columns = "uniqueid,sequence,linkedid,calldate,channel,dstchannel,disposition,duration,billsec"
+    with sqlite3.connect(migrated.folder / "master.db") as database:
+        database.execute(f"CREATE TABLE cdr ({columns},recordingfile)")
+        database.execute(f"CREATE TABLE thin ({columns})")
+    source = f"source: sqlite:///{migrated.folder}/master.db, writable: {writable}"
+    configure(migrated, 1, more=f"cdr: {{{source}}}\n")
+    assert f"cdr has what is needed, and {rights}" in online(migrated, tmp_path)[1]["ok"]
+    configure(migrated, 1, more=f"cdr: {{{source}, table: thin}}\n")
+    problems = online(migrated, tmp_path)[1]["PROBLEM"]
+    assert ("Asterisk's CDR table thin has no column recordingfile" in problems) == (writable == "true")

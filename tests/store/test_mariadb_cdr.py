@@ -189,6 +189,22 @@ async def test_who_may_only_read_reads_and_is_told_that_he_may_not_write(
     await table.close()
 
 
+async def test_the_rights_that_the_manual_gives_are_enough(
+    server: MariaServer, fill: Callable[..., str]
+) -> None:
+    database = fill({})
+    server.sql(
+        "CREATE USER IF NOT EXISTS completer@localhost;"
+        f"GRANT SELECT, UPDATE (recordingfile) ON {database}.cdr TO completer@localhost"
+    )
+    table = AsteriskCdrTable(server.url(database, "completer"), zone=UTC)
+    await table.check_writable()
+    assert await table.complete("1795415651.0", 0, "ours.wav")
+    assert await table.rename("ours.wav", "ours.opus", STARTED) == 1
+    assert names_of(server, database) == ["ours.opus"]
+    await table.close()
+
+
 async def test_what_is_wrong_is_one_sentence_without_the_password(
     server: MariaServer, fill: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
