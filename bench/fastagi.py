@@ -18,7 +18,7 @@ GOAL = {50: (">=", 2.5), 500: (">=", 2.5)}
 
 
 def run(quick: bool) -> list[Row]:
-    rounds, requests = (3, 2000) if quick else (5, 6000)
+    rounds, requests = (3, 1000) if quick else (5, 6000)
     rows: list[Row] = []
     with contextlib.ExitStack() as stack:
         servers = {kind: stack.enter_context(server(kind)) for kind in SERVERS}

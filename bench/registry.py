@@ -9,6 +9,7 @@ BENCHES: dict[str, str] = {
     "ami": "bench.ami_front",
     "fastagi": "bench.fastagi",
     "attack": "bench.attack",
+    "dialplan": "bench.dialplan_step",
     "memory": "bench.memory",
     "panel": "bench.panel_queries",
     "rows": "bench.store_rows",
