@@ -143,8 +143,8 @@ def lines(texts: dict[str, bytes], name: str) -> list[Any]:
     return [json.loads(line) for line in texts.get(name, b"").splitlines()]
 
 
-def check_manifest(files: dict[str, Any], texts: dict[str, bytes], key: str, faults: Faults) -> str:
-    """Every file against the signed list; the public key that is to be believed."""
+def check_manifest(files: dict[str, Any], texts: dict[str, bytes], key: str, faults: Faults) -> Any:
+    """Every file against the signed list; the key to be believed, and the manifest."""
     raw, shown = texts.get("manifest.json", b""), texts.get("public_key.txt", b"").decode("latin-1").strip()
     manifest = json.loads(raw or b"{}")
     public = key or str(manifest.get("public_key"))
@@ -164,7 +164,7 @@ def check_manifest(files: dict[str, Any], texts: dict[str, bytes], key: str, fau
             say(faults, kind, name, wrong)
     for name in files.keys() - listed.keys() - {"manifest.json", "manifest.sig"}:
         say(faults, "file-added", name, "was put in")
-    return public
+    return public, manifest
 
 
 def check_heads(heads: list[Any], public: str, published: list[Any], faults: Faults) -> dict[int, Any]:
@@ -190,7 +190,7 @@ def check_heads(heads: list[Any], public: str, published: list[Any], faults: Fau
     return {head["sequence"]: head for head in heads}
 
 
-def check_chain(chain: list[Any], heads: dict[int, Any], faults: Faults) -> list[Any]:
+def check_chain(chain: list[Any], gaps: list[Any], heads: dict[int, Any], faults: Faults) -> list[Any]:
     """The entries whose words are in the bundle. Of the others only what holds the chain together is."""
     last: dict[str, Any] = {}
     time, told = 0, []
@@ -199,8 +199,8 @@ def check_chain(chain: list[Any], heads: dict[int, Any], faults: Faults) -> list
         sealed = digest(body) if body is not None else entry["sealed"]
         if entry["hash"] != digest([entry["sequence"], entry["previous"], sealed]):
             say(faults, "entry-changed", what, "was changed after it was made")
-        if last and entry["sequence"] != last["sequence"] + 1:
-            if last["sequence"] not in heads or entry["sequence"] <= last["sequence"]:
+        if entry["sequence"] != last.get("sequence", 0) + 1:
+            if [last.get("sequence", 0), entry["sequence"]] not in gaps:
                 say(faults, "entry-gone", what, "has lost entries before it, or they are in another order")
         elif last and entry["previous"] != last["hash"]:
             say(faults, "chain-broken", what, "does not follow the entry before it")
@@ -262,9 +262,9 @@ def verify(path: str, key: str = "", published: str = "") -> tuple[Faults, str]:
     with open(path, "rb") as file:
         try:
             files, texts = read_container(file, faults)
-            public = check_manifest(files, texts, key, faults)
+            public, manifest = check_manifest(files, texts, key, faults)
             heads = check_heads(lines(texts, "heads.jsonl"), public, given, faults)
-            entries = check_chain(lines(texts, "chain.jsonl"), heads, faults)
+            entries = check_chain(lines(texts, "chain.jsonl"), manifest["gaps"], heads, faults)
             check_rows(lines(texts, "ledger.jsonl"), entries, faults)
             check_audio(files, entries, faults)
         except (zipfile.BadZipFile, struct.error, EOFError) as error:

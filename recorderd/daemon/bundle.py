@@ -108,8 +108,14 @@ class Exporter:
                     await self._keeper.keeping.forget_copy(copy)
 
     async def _write(self, wish: Wish, path: Path, part: Path, now: float) -> Made:
-        texts, sounds = await self._contents(wish, now)
-        manifest = {"format": FORMAT, "made_at": chain.micros(now), "made_by": wish.who, "scope": wish.scope}
+        texts, sounds, gaps = await self._contents(wish, now)
+        manifest = {
+            "format": FORMAT,
+            "made_at": chain.micros(now),
+            "made_by": wish.who,
+            "scope": wish.scope,
+            "gaps": gaps,
+        }
         return await asyncio.to_thread(
             self._write_file, texts, sounds, manifest, path, part, len(wish.recordings)
         )
@@ -123,7 +129,9 @@ class Exporter:
 
     # --- what goes in --------------------------------------------------------------------------------
 
-    async def _contents(self, wish: Wish, now: float) -> tuple[dict[str, bytes], dict[str, Path]]:
+    async def _contents(
+        self, wish: Wish, now: float
+    ) -> tuple[dict[str, bytes], dict[str, Path], list[list[int]]]:
         ids = [recording.id for recording in wish.recordings]
         chains = await self._store.chain.entries_of(ids)
         kept = await self._keeper.keeping.kept(ids)
@@ -141,7 +149,7 @@ class Exporter:
                 wanted = newest.detail.get("files", {}) if newest else {}
                 sounds |= {f"audio/{name.lstrip('/')}": self._monitor / name for name in wanted}
         found_heads = await self._store.chain.heads()
-        shown, links = await self._links([e for mine in chains.values() for e in mine], found_heads)
+        shown, links, gaps = await self._links([e for mine in chains.values() for e in mine], found_heads)
         versions = {
             i.policy_version for r in wish.recordings for i in await self._store.intervals(recording_id=r.id)
         }
@@ -157,7 +165,7 @@ class Exporter:
             "heads.jsonl": _lines(chain.published(head).encode() for head in shown),
             "verify.py": await asyncio.to_thread(Path(verify_bundle.__file__).read_bytes),
         }
-        return texts, sounds
+        return texts, sounds, gaps
 
     async def _beside(self, recording: Recording) -> list[Row]:
         """What the chain does not name and a reader wants to know."""
@@ -179,8 +187,10 @@ class Exporter:
 
     async def _links(
         self, mine: Sequence[ChainEntry], found: Sequence[ChainHead]
-    ) -> tuple[list[ChainHead], list[bytes]]:
-        """The chain from each entry to the head that signed it, other people's entries sealed; and those heads."""
+    ) -> tuple[list[ChainHead], list[bytes], list[list[int]]]:
+        """The heads; the chain from each entry to the head that signed it, other people's entries sealed; where
+        it leaps.
+        """
         told = {entry.sequence for entry in mine}
         spans: list[tuple[int, int]] = []
         for sequence in sorted(told):
@@ -198,7 +208,8 @@ class Exporter:
                 )
                 link = {"sequence": entry.sequence, "previous": entry.previous, "hash": entry.hash}
                 lines.append(chain.canonical({**link, **says}))
-        return shown, lines
+        ends = [0, *(last for _, last in spans)]
+        return shown, lines, [[end, first] for end, (first, _) in zip(ends, spans, strict=False)]
 
     async def _between(self, first: int, last: int) -> AsyncIterator[ChainEntry]:
         after = first - 1
