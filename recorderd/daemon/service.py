@@ -190,6 +190,7 @@ class Service:
         await self.policies.begin()
         self._task(self.journal.run())
         await self._restore()
+        await self._restore_water()
         await self.watcher.start()
         await self.archive.start()
         if self.config.agi.enabled:
@@ -227,14 +228,18 @@ class Service:
         await self.journal.drain(_OPEN_ROWS_SECONDS)
         try:
             rows = await asyncio.wait_for(self.store.open_rows(), _OPEN_ROWS_SECONDS)
-            told = await asyncio.wait_for(self.store.alarms(active=True), _OPEN_ROWS_SECONDS)
         except (StoreError, TimeoutError) as error:
             self.alarms.say("store", f"What was open before the start is not known: {error}")
             return
         self.board.engine.restore(rows.conversations, rows.intervals, rows.recordings, rows.lanes)
-        self.water.adopt(told)
         if rows.recordings:
             log.info("%d recordings were open before the start", len(rows.recordings))
+
+    async def _restore_water(self) -> None:
+        """Whether no recording was to be begun; where that is not known, the disk will say."""
+        with contextlib.suppress(StoreError, TimeoutError):
+            told = await asyncio.wait_for(self.store.alarms(active=True), _OPEN_ROWS_SECONDS)
+            self.water.adopt(told)
 
     async def _end(self) -> None:
         await self.link.close()
