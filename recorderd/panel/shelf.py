@@ -8,7 +8,6 @@ checked, no link is followed, and what is opened must be a plain file below the 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -89,12 +88,8 @@ class Shelf:
         """The recording and his part of its talk. NotFound when there is none that he may know of; Refused
         when he may not do this with it. Both refusals are written down.
         """
-        found: list[Recording] = []
-        spoken: list[Interval] = []
-        if len(id) <= 64:
-            found, spoken = await asyncio.gather(
-                self._store.recordings(id=id), self._store.intervals(recording_id=id)
-            )
+        found = await self._store.recordings(id=id) if len(id) <= 64 else []
+        spoken = await self._store.intervals(recording_id=id) if found else []
         mine = [i for i in spoken if viewer.scope is None or any(viewer.sees(p.extension) for p in i.parties)]
         if not found or not (mine or viewer.scope is None):
             if found:
