@@ -94,7 +94,10 @@ def test_values_are_typed(text: str, path: str, value: Any) -> None:
         ("spool: {fallback: [/a, b]}", "f:2:24: spool.fallback.1: 'b' is not an absolute path"),
         ("store: {url: mysql://h/n}", "f:2:9: store.url: does not begin with sqlite:/// or postgresql://"),
         ("store: {url: 'sqlite:///rel.db'}", "f:2:9: store.url: needs an absolute path: sqlite:////"),
-        ("cdr: {source: 'memory:'}", "f:2:7: cdr.source: does not begin with sqlite:///, postgresql:// or mysql://"),
+        (
+            "cdr: {source: 'memory:'}",
+            "f:2:7: cdr.source: does not begin with sqlite:///, postgresql:// or mysql://",
+        ),
         ("cdr: {table: 'cdr; drop'}", "f:2:7: cdr.table: 'cdr; drop' is not a name that a database table"),
         ("log: {level: wanring}", "f:2:7: log.level: 'wanring' is not one of debug, info, warning, error (d"),
         ("feature: {name: 'a#b'}", "f:2:11: feature.name: 'a#b' is not a name of letters"),

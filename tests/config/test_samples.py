@@ -22,8 +22,10 @@ def sample(name: str) -> str:
 
 def whole(text: str) -> str:
     """The sample with the keys that are not set there: `#key:` is one, `# text` is a remark."""
-    return re.sub(r"^(\s*)#([a-z_]+:)", r"\1\2", text, flags=re.M).replace("alarms: {}", "alarms:").replace(
-        "evidence: {}", "evidence:"
+    return (
+        re.sub(r"^(\s*)#([a-z_]+:)", r"\1\2", text, flags=re.M)
+        .replace("alarms: {}", "alarms:")
+        .replace("evidence: {}", "evidence:")
     )
 
 
