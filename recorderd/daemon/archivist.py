@@ -38,8 +38,8 @@ from recorderd.store.asterisk_cdr import AsteriskCdrTable
 log = logging.getLogger("recorderd.archive")
 
 KINDS = (
-    "archive-encoder", "archive-disk", "archive-key", "archive-failed", "archive-store", "archive-cdr", "archive-delete",
-    "disk-low-water", "disk-high-water", "disk-soon-full",
+    "archive-encoder", "archive-disk", "archive-key", "archive-failed", "archive-store", "archive-cdr",
+    "archive-delete", "disk-low-water", "disk-high-water", "disk-soon-full",
 )  # fmt: skip
 _NICENESS = 15
 _POLL_SECONDS = 2.0
