@@ -89,11 +89,13 @@ def _model() -> str:
 
 
 def _asterisk() -> str:
+    """What the rig's Asterisk 22 calls itself; empty where it was not fetched yet."""
     cache = Path(os.environ.get("RECORDERD_CACHE", ROOT / ".cache"))
-    for name in (cache / "asterisk-22" / "usr/sbin/asterisk", Path(shutil.which("asterisk") or "/nowhere")):
-        if name.exists():
-            return _said(str(name), "-V")
-    return ""
+    if not (cache / "asterisk-22").exists():
+        return ""
+    from tests.live.asterisk import _binary  # unpacked, not installed: it needs its own loader
+
+    return subprocess.run([*_binary(22)[0], "-V"], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _said(program: str, option: str) -> str:
