@@ -24,7 +24,7 @@ from tests.live.daemon import REPOSITORY
 from tests.live.phone import Call, Phones
 from tests.live.scene import ASKING, Scene, scene
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 MODES = ("always", "on-demand", "never")
 PATHS = {"watch": "", "dialplan": "5", "script": "6"}  # each path's prefix in the rig's dialplan
