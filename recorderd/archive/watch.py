@@ -43,6 +43,7 @@ class _Watched:
 class Watcher:
     """`put` gets FileSeen once and FileFault once per fault of each watched lane, in the loop of `start`.
 
+    `grew` is called with the lane whenever a look shows more in its file than the one before.
     `clock` counts seconds and never goes back; `now` is seconds since the epoch, for the events' `at`.
     All methods are called in the loop.
     """
@@ -54,8 +55,10 @@ class Watcher:
         *,
         now: Callable[[], float] = time.time,
         look: Callable[[str], Sight | None] = looker.see,
+        grew: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._put = put
+        self._grew = grew
         self._clock = clock
         self._now = now
         self._look = look
@@ -135,11 +138,13 @@ class Watcher:
         watched = self._watched.get(target.lane_id)
         if watched is None or watched.target is not target:
             return
-        seen_before = watched.growth.seen
+        seen_before, size_before = watched.growth.seen, watched.growth.size
         kinds = watched.growth.look(sight, when)
         if watched.growth.seen and not seen_before:
             self._post(events.FileSeen(at=self._now(), lane_id=target.lane_id))
         self._post_faults(target, kinds)
+        if watched.growth.size > size_before:
+            self._grew(target.lane_id)
 
     async def _judge(self) -> None:
         while True:

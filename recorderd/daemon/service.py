@@ -102,7 +102,11 @@ class Service:
             on_trouble=self._asterisk_trouble,
             recorder_took=self.recorder_times.observe,
         )
-        self.watcher = Watcher(lambda event: self.stalls.heard(event), now=self.link.now)
+        self.watcher = Watcher(
+            lambda event: self.stalls.heard(event),
+            now=self.link.now,
+            grew=lambda lane_id: self.stalls.grew(lane_id),
+        )
         self.stalls = Stalls(
             self.board.put, self._channel_of, self._packets, self.watcher.size, self.link.now
         )

@@ -3,13 +3,15 @@
 Owns that question. Must not know what a fault leads to. While no packet flows on a channel in either direction
 (a hold without music, two telephones that suppress silence) Asterisk writes nothing, and nothing is lost. So a
 stall that the watcher sees is a fault only once more sound than one buffer holds has come in as packets and is
-not in the file. Counted from when the channel came into its bridge, so that a steady call is told of at once;
-where there was silence in between, from the first look on.
+not in the file. Counted from when the channel came into its bridge, so that a steady call is told of at once, and
+afresh now and then where the file has just grown: what Asterisk counts and does not write (a lossy line on 16, the
+packets of a key) must not add up over a long call.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -25,7 +27,9 @@ _WINDOW = 0.25
 _SILENT = 0.5
 # Comfort noise comes in a few packets a second and makes no sound in the file.
 _FEWEST = 12.0
-_MARGIN = 0.1
+# The last look at the file may be a quarter of a second old; the rest is what was counted and not written.
+_MARGIN = 0.5
+_RECOUNT = 10.0
 _USUAL = 50.0
 _STEADY = 8
 
@@ -49,6 +53,7 @@ class _Lane:
     bridged: bool = False
     base: Packets | None = None
     base_size: int = 0
+    counted: float = 0.0
     silence: float = 0.0
     asking: asyncio.Task[None] | None = None
 
@@ -83,8 +88,8 @@ class Stalls:
             return
         lane = self._lanes.setdefault(command.lane_id, _Lane(uniqueid, command.path))
         if command.growing and not lane.bridged:
-            lane.base, lane.base_size = None, self._size(command.lane_id)
-            self._task(self._begin(lane))
+            lane.base = None
+            self._task(self._begin(command.lane_id, lane))
         lane.bridged = command.growing
 
     def unwatch(self, command: commands.Unwatch) -> None:
@@ -95,6 +100,12 @@ class Stalls:
 
     # --- facts from the watcher pass here ------------------------------------------------------
 
+    def grew(self, lane_id: str) -> None:
+        """Its buffer is all but empty: the moment to count afresh."""
+        lane = self._lanes.get(lane_id)
+        if lane is not None and lane.bridged and self._now() - lane.counted > _RECOUNT:
+            self._task(self._begin(lane_id, lane))
+
     def heard(self, event: events.Event) -> None:
         """Hand it on; a stall only once it is one."""
         lane = self._lanes.get(event.lane_id) if isinstance(event, events.FileFault) else None
@@ -103,11 +114,10 @@ class Stalls:
         elif lane.asking is None or lane.asking.done():
             lane.asking = self._task(self._ask(event.lane_id, lane))
 
-    async def _begin(self, lane: _Lane) -> None:
-        try:
-            lane.base = await self._count(lane.uniqueid)
-        except AmiError:
-            lane.base = None
+    async def _begin(self, lane_id: str, lane: _Lane) -> None:
+        size, lane.counted = self._size(lane_id), self._now()
+        with contextlib.suppress(AmiError):
+            lane.base, lane.base_size = await self._count(lane.uniqueid), size
 
     async def _ask(self, lane_id: str, lane: _Lane) -> None:
         lane.silence = 0.0
@@ -126,7 +136,7 @@ class Stalls:
         origin: Packets | None = None
         last, began = None, 0.0
         rates: deque[float] = deque(maxlen=_STEADY)
-        while self._lanes.get(lane_id) is lane and self._size(lane_id) == size:
+        while True:
             try:
                 packets = await self._count(lane.uniqueid)
             except ActionRefused:
@@ -134,6 +144,8 @@ class Stalls:
             except AmiError:
                 await self._sleep(_SILENT)
                 continue
+            if self._lanes.get(lane_id) is not lane or self._size(lane_id) != size:
+                return False
             if packets is None:
                 return True
             origin, now = origin or packets, self._now()
@@ -149,7 +161,6 @@ class Stalls:
                     return True
             last, began = packets, now
             await self._sleep(_WINDOW)
-        return False
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
