@@ -63,13 +63,20 @@ def _calls_text(calls: Sequence[Mapping[str, Any]], config: Config) -> str:
             moments.written(call["since"], config.zone),
             " - ".join(p["extension"] or p["number"] or p["channel"] for p in call["parties"]),
             call["mode"],
-            "paused" if call["recording"] and call["paused"] else call["recording"],
+            _state(call),
             call["reason"],
             call["file"],
         )
         for call in calls
     ]
     return table(headings, rows, "nobody talks")
+
+
+def _state(call: Mapping[str, Any]) -> str:
+    """In a word. What is buffered is destroyed unless somebody asks for it."""
+    if call["recording"]:
+        return "paused" if call["paused"] else "yes"
+    return "buffered" if call.get("buffered") else "no"
 
 
 def _status_arguments(parser: argparse.ArgumentParser) -> None:

@@ -102,6 +102,7 @@ class Desk:
             ],
             "mode": str(decision.mode) if decision else "",
             "recording": talk.wanted,
+            "buffered": talk.taken and not talk.wanted,
             "paused": talk.masked,
             "reason": decision.reason if decision else "",
             "trace": list(decision.trace) if decision else [],

@@ -18,7 +18,8 @@ from recorderd.panel.language import _
 from recorderd.panel.ports import FaultyInput, LiveCall, NotFound, Press, Right, Viewer
 
 ACTIONS = ("start", "stop", "pause", "resume")
-# What may be pressed, by mode and by whether it is recorded and paused; as core.presses answers it.
+# What may be pressed, by mode and by whether it is recorded and paused; as core.presses answers it. To start
+# what is buffered is to keep it.
 _OFFERED: Mapping[tuple[str, bool, bool], tuple[str, ...]] = {
     (Mode.ON_DEMAND, False, False): ("start",),
     (Mode.ON_DEMAND, True, False): ("stop", "pause"),
@@ -77,6 +78,7 @@ def _call(raw: Mapping[str, Any], viewer: Viewer) -> LiveCall:
         mode=state[0],
         recording=state[1],
         paused=state[2],
+        buffered=bool(raw.get("buffered")),
         reason=str(raw["reason"]),
         presses=offered,
     )

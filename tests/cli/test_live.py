@@ -28,6 +28,7 @@ CALL = {
     "mode": "always",
     "recording": True,
     "paused": False,
+    "buffered": False,
     "reason": "101 chose always",
     "file": "in-101-06-20261123-100000-1.1.wav",
 }
@@ -116,6 +117,24 @@ def test_status_watch_prints_again_and_again(talking: Program) -> None:
         child.terminate()
         child.communicate(timeout=30)
     assert [json.loads(line)["version"] for line in lines] == ["0.1", "0.1"]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"recording": True}, "yes"),
+        ({"recording": True, "paused": True}, "paused"),
+        ({"recording": False, "buffered": True}, "buffered"),
+        ({"recording": False}, "no"),
+    ],
+)
+def test_a_call_that_is_only_buffered_is_called_so(
+    talking: Program, state: dict[str, bool], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Talkative, "calls", lambda _self: [CALL | state])
+    with serving(Talkative(), talking.socket):
+        row = talking("calls").out.splitlines()[-1]
+    assert f" {said} " in row
 
 
 def test_calls_are_a_table_in_which_no_name_moves_the_cursor(talking: Program) -> None:

@@ -13,7 +13,8 @@ from recorderd.panel.ports.people import Viewer
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveCall:
     """A call of this moment. `presses` are the actions that this viewer may take now: `start`, `stop`,
-    `pause`, `resume`. `recording` is whether it is being recorded, `paused` whether that is paused.
+    `pause`, `resume`. `recording` is whether it is being recorded, `paused` whether that is paused. `buffered`:
+    it is taken in case somebody presses `start`, which keeps it from its answer on, and destroyed otherwise.
     """
 
     id: str
@@ -23,6 +24,7 @@ class LiveCall:
     mode: str
     recording: bool
     paused: bool
+    buffered: bool
     reason: str
     presses: tuple[str, ...]
 

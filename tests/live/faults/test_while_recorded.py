@@ -79,8 +79,12 @@ async def test_what_somebody_asks_for_at_last_is_there_from_the_first_word(house
         call, other = await phones.connect(await phones("101"), await phones("102"))
         await asyncio.sleep(2.5)
         control = house.daemon.control
+        (before,) = await asyncio.to_thread(control.calls)
+        assert (before["recording"], before["buffered"]) == (False, True)
         said = await asyncio.to_thread(control.press, "toggle", "101", by="101", source="cli")
         assert said["outcome"] == "started"
+        (after,) = await asyncio.to_thread(control.calls)
+        assert (after["recording"], after["buffered"]) == (True, False)
         await asyncio.sleep(1.0)
         await hang_up(call, other)
     for speaker, listener in ((call, other), (other, call)):

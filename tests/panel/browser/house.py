@@ -304,10 +304,11 @@ def write(path: Path, samples: np.ndarray[Any, np.dtype[np.int16]]) -> None:
 
 @dataclass
 class SmallDaemon:
-    """Two calls go on: one is recorded, the other can be; a press is believed."""
+    """Three calls go on: one is recorded, one can be, one is buffered; a press is believed."""
 
     presses: list[tuple[str, str, str]] = field(default_factory=list)
     recording: bool = False
+    kept: bool = False
     clock: Any = time.time
 
     def status(self) -> Mapping[str, Any]:
@@ -328,16 +329,18 @@ class SmallDaemon:
         if not self._ringing:
             return []
         return [
-            self._call("l1", 47, ("", "74951234567", "Иван Кузнецов"), "always", True),
-            self._call("l2", 9, ("102", "102", NAMES["102"]), "on-demand", self.recording),
+            self._call("l1", 47, ("", "74951234567", "Иван Кузнецов"), "107", "always", True),
+            self._call("l3", 31, ("", "0612345678", ""), "104", "on-demand", self.kept)
+            | {"buffered": not self.kept},
+            self._call("l2", 9, ("102", "102", NAMES["102"]), "107", "on-demand", self.recording),
         ]
 
     _ringing = True
 
     def _call(
-        self, id: str, ago: int, other: tuple[str, str, str], mode: str, recording: bool
-    ) -> Mapping[str, Any]:
-        people = (other, ("107", "107", NAMES["107"]))
+        self, id: str, ago: int, other: tuple[str, str, str], mine: str, mode: str, recording: bool
+    ) -> dict[str, Any]:
+        people = (other, (mine, mine, NAMES[mine]))
         kind = "internal inbound" if other[0] else "inbound"
         return {
             "conversation": id,
@@ -350,22 +353,26 @@ class SmallDaemon:
                     "extension": extension,
                     "number": number,
                     "name": name,
-                    "direction": "inbound" if extension == "107" else "outbound",
+                    "direction": "inbound" if extension == mine else "outbound",
                 }
                 for extension, number, name in people
             ],
             "mode": mode,
             "recording": recording,
             "paused": False,
-            "reason": f"107 chose {mode} for {kind} calls",
+            "buffered": False,
+            "reason": f"{mine} chose {mode} for {kind} calls",
             "trace": [],
             "file": "",
         }
 
     async def press(self, action: str, target: str, by: str, **_why: str) -> Mapping[str, str]:
         self.presses.append((action, target, by))
-        self.recording = action == "start"
-        return {"outcome": "started" if self.recording else "stopped", "reason": "107 chose on-demand"}
+        if target.startswith("l3"):
+            self.kept = action == "start"
+        else:
+            self.recording = action == "start"
+        return {"outcome": "started" if action == "start" else "stopped", "reason": "107 chose on-demand"}
 
     def policy_version(self) -> int:
         return 3

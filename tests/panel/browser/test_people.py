@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.panel.browser.chromium import Visitor
@@ -97,6 +98,27 @@ def test_buttons_of_a_live_call_act_and_say_what_came_of_it(comes: Comes, house:
     assert house.daemon.presses[-1][2] == "107"
     page.click(".live button.stop")
     expect(page.locator(".live button.start")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("language", "state", "button"),
+    [
+        ("en", "buffered: kept only if somebody presses", "Keep the whole call"),
+        ("ru", "придерживается: сохранится, только если нажать", "Сохранить весь разговор"),
+    ],
+)
+def test_a_buffered_call_is_called_so_and_its_button_keeps_it(
+    comes: Comes, house: House, language: str, state: str, button: str
+) -> None:
+    page = comes("admin", language=language).page
+    row = page.locator(".live li", has_text="104")
+    expect(row.locator(".state")).to_have_text(state)
+    row.get_by_role("button", name=button).click()
+    expect(row).to_have_class("on")
+    expect(row.locator(".state")).not_to_have_text(state)
+    assert house.daemon.presses[-1][:2] == ("start", "l3.")
+    row.locator("button.stop").click()
+    expect(row.locator(".state")).to_have_text(state)
 
 
 def test_the_keyboards_place_survives_the_polling(comes: Comes) -> None:
