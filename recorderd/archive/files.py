@@ -77,6 +77,25 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
         left = left[os.write(fd, left) :]
 
 
+def append_lines(path: Path, lines: bytes, *, mode: int = FILE_MODE) -> None:
+    """They are the file's last lines, on the disk, when this returns; one that a crash tore spoils none of them.
+
+    The file belongs to its folder's owner where root writes it first. Raises OSError.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    try:
+        size = os.fstat(fd).st_size
+        torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+        write_all(fd, b"\n" * torn + lines)
+        os.fsync(fd)
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(fd)
+    sync_folder(path.parent)
+
+
 def _open_alone(part: Path) -> int:
     """The empty `part`, locked by us.
 

@@ -6,7 +6,6 @@ Owns the file, one JSON object on each line, only ever appended to. Must not kno
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from recorderd.archive import files
@@ -23,18 +22,7 @@ def remember(state: Path, erasure: Erasure) -> None:
     path = state / NAME
     line = json.dumps(codec.to_plain(erasure), ensure_ascii=True).encode() + b"\n"
     try:
-        new = not path.exists()
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
-        try:
-            # A line that a crash tore must not spoil the next one.
-            files.write_all(fd, line if os.fstat(fd).st_size == 0 else b"\n" + line)
-            os.fsync(fd)
-            if new and os.geteuid() == 0:
-                owner = state.stat()
-                os.fchown(fd, owner.st_uid, owner.st_gid)
-        finally:
-            os.close(fd)
-        files.sync_folder(state)
+        files.append_lines(path, line)
     except OSError as error:
         raise AudioError(f"{path} cannot be written: {error.strerror}") from error
 

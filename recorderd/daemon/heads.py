@@ -7,7 +7,6 @@ was exchanged or cut short does not agree with this file; nor with heads that we
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -108,18 +107,6 @@ def _append(state: Path, heads: list[ChainHead]) -> None:
     path = state / NAME
     text = "".join(f"{chain.published(head)}\n" for head in heads).encode("ascii")
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        try:
-            size = os.fstat(fd).st_size
-            # A line that a crash tore must not spoil the next one.
-            torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
-            files.write_all(fd, b"\n" * torn + text)
-            os.fsync(fd)
-            if os.geteuid() == 0:
-                owner = state.stat()
-                os.fchown(fd, owner.st_uid, owner.st_gid)
-        finally:
-            os.close(fd)
-        files.sync_folder(state)
+        files.append_lines(path, text, mode=0o644)
     except OSError as error:
         raise EvidenceError(f"{path} cannot be written: {error.strerror}") from error
