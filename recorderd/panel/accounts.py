@@ -58,23 +58,19 @@ class AccountKeeper:
         self._clock = clock
         self._https = https
         self._passwords = Passwords()
-        self._throttle = Throttle(clock)
+        self._throttle = Throttle(store.panel, clock)
 
     # --- getting in ------------------------------------------------------------------------------
 
     async def sign_in(self, login: str, secret: str, *, language: str, address: str, agent: str) -> Signed:
         login = login.strip().lower()[:100]
-        wait = self._throttle.wait(login, address)
-        if wait:
-            raise Throttled(_("Too many tries. Wait {seconds} s.").format(seconds=wait), wait)
-        # Counted before it is checked, so that many at once are not one try.
-        self._throttle.failed(login, address)
+        await self._attempt(login, address)
         user = await self._proven(login, secret)
         if user is None:
             shown = login if _LOGIN.fullmatch(login) else ""
             await self._audit.note(None, "login-refused", shown, {"address": address})
             raise Refused(_("This login and password do not go together."))
-        self._throttle.succeeded(login, address)
+        await self._throttle.succeeded(login, address)
         changed = {"last_login_at": self._clock()}
         if language in LANGUAGES:
             changed["language"] = language  # type: ignore[assignment]
@@ -123,12 +119,20 @@ class AccountKeeper:
 
     async def _matches_throttled(self, user: UserRow, old: str, address: str) -> bool:
         """A session left open on a desk is no place to guess its owner's password either."""
-        if wait := self._throttle.wait(user.login, address):
+        await self._attempt(user.login, address)
+        right = await self._passwords.matches(user.password, old)
+        if right:
+            await self._throttle.succeeded(user.login, address)
+        return right
+
+    async def _attempt(self, login: str, address: str) -> None:
+        """Count a try before it is checked. Throttled."""
+        if wait := await self._throttle.attempt(login, address):
             raise Throttled(_("Too many tries. Wait {seconds} s.").format(seconds=wait), wait)
-        if await self._passwords.matches(user.password, old):
-            return True
-        self._throttle.failed(user.login, address)
-        return False
+
+    async def sweep(self) -> int:
+        """Forget old failures to get in; how many."""
+        return await self._throttle.sweep()
 
     async def set_language(self, viewer: Viewer, language: str) -> None:
         if language not in LANGUAGES:

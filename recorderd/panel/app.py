@@ -60,6 +60,7 @@ class House:
     """The services as their own classes, for the app and its tasks."""
 
     panel: Panel
+    accounts: AccountKeeper
     sessions: SessionKeeper
     tokens: TokenKeeper
     listening: Listening
@@ -76,6 +77,7 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
     listening = Listening(store, shelf, sessions, audit, config.names, config.state, clock)
     daemon = Daemon(config.control.socket)
     hooks = Hooks(store, audit, clock)
+    accounts = AccountKeeper(store, sessions, audit, clock, https)
     panel = Panel(
         zone=config.zone,
         clock=clock,
@@ -83,7 +85,7 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
         live=LiveCalls(daemon, audit),
         media=listening,
         settings=OwnSettings(store, audit, lambda: config),
-        accounts=AccountKeeper(store, sessions, audit, clock, https),
+        accounts=accounts,
         sessions=sessions,
         audit=audit,
         admin=Administration(store, daemon, audit, config, clock),
@@ -91,7 +93,7 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
         webhooks=hooks,
         version=__version__,
     )
-    return House(panel, sessions, tokens, listening, hooks)
+    return House(panel, accounts, sessions, tokens, listening, hooks)
 
 
 def make_app(config: Config, store: Store, clock: Callable[[], float] = time.time) -> Starlette:
@@ -103,7 +105,7 @@ def make_app(config: Config, store: Store, clock: Callable[[], float] = time.tim
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with tasks.running(house.sessions.sweep, house.hooks.run):
+        async with tasks.running((house.sessions.sweep, house.accounts.sweep), house.hooks.run):
             yield
 
     routes: list[BaseRoute] = [

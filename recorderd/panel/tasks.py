@@ -1,4 +1,4 @@
-"""What the panel does beside answering: sweeps sessions, tells webhooks. Owns their life and nothing of
+"""What the panel does beside answering: sweeps what is over, tells webhooks. Owns their life and nothing of
 them.
 """
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,10 +19,10 @@ _SWEEP_SECONDS = 300.0
 
 @asynccontextmanager
 async def running(
-    sweep: Callable[[], Awaitable[int]], *works: Callable[[], Coroutine[Any, Any, None]]
+    sweeps: Sequence[Callable[[], Awaitable[int]]], *works: Callable[[], Coroutine[Any, Any, None]]
 ) -> AsyncIterator[None]:
     """Run them while the block lasts. One that fails is told of, and the panel answers on."""
-    going = [asyncio.create_task(_sweeping(sweep)), *(asyncio.create_task(work()) for work in works)]
+    going = [asyncio.create_task(_sweeping(sweeps)), *(asyncio.create_task(work()) for work in works)]
     for task in going:
         task.add_done_callback(_say)
     try:
@@ -33,12 +33,13 @@ async def running(
         await asyncio.gather(*going, return_exceptions=True)
 
 
-async def _sweeping(sweep: Callable[[], Awaitable[int]]) -> None:
+async def _sweeping(sweeps: Sequence[Callable[[], Awaitable[int]]]) -> None:
     while True:
-        try:
-            await sweep()
-        except StoreError as error:
-            log.warning("%s", error)
+        for sweep in sweeps:
+            try:
+                await sweep()
+            except StoreError as error:
+                log.warning("%s", error)
         await asyncio.sleep(_SWEEP_SECONDS)
 
 

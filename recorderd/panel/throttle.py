@@ -1,65 +1,76 @@
 """How often somebody may try to get in: owns the count of failures, by login and by address.
 
-Pure but for its memory, and bounded. Must not know what a try is. A restart forgets: the wait is there to
-make guessing slow, and a hash of 19 MiB makes it dear in any case.
+The count is in the store: a restart forgives nobody. Must not know what a try is. What was typed as a login may
+be anything, a password too; so only hashes are kept. The sweep bounds how many.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
+
+from recorderd.panel.passwords import digest
+from recorderd.store.panel import PanelStore, Tries
 
 # Failures that cost nothing, and the longest wait in seconds. A login's wait stays short, since others can
 # cause it; an address's grows until guessing is hopeless.
-_LOGIN = (5, 60.0)
-_ADDRESS = (20, 900.0)
+_BOUNDS = {"login": (5, 60.0), "address": (20, 900.0)}
 _FORGET = 3600.0
 _MOST = 20_000
 
 
-@dataclass(slots=True)
-class _Failures:
-    count: int = 0
-    last: float = 0.0
-    until: float = 0.0
-
-
 class Throttle:
-    """`wait` before a try, then `failed` or `succeeded`. `clock` is in seconds and never goes back."""
+    """`attempt` before a try; `succeeded` where it was right. `clock` is in seconds since the epoch."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, store: PanelStore, clock: Callable[[], float]) -> None:
+        self._store = store
         self._clock = clock
-        self._known: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
+        # Looked up and counted in one go, so that many tries at once are not one.
+        self._turn = asyncio.Lock()
 
-    def wait(self, login: str, address: str) -> int:
-        """Whole seconds until the next try is allowed, 0 for now."""
-        now = self._clock()
-        found = (self._known.get(key) for key in (("login", login), ("address", address)))
-        left = max((f.until - now for f in found if f), default=0.0)
-        return max(0, int(left + 0.999))
+    async def attempt(self, login: str, address: str) -> int:
+        """Whole seconds until a try is allowed. 0: it is, and counts as a failure until it has succeeded.
 
-    def failed(self, login: str, address: str) -> None:
-        """A try was wrong: each beyond the free ones doubles the wait."""
-        now = self._clock()
-        for key, (free, longest) in ((("login", login), _LOGIN), (("address", address), _ADDRESS)):
-            failures = self._known.pop(key, None) or _Failures()
-            if now - failures.last > _FORGET:
-                failures = _Failures()
-            failures.count += 1
-            failures.last = now
-            if failures.count >= free:
-                failures.until = now + min(longest, 2.0 ** min(failures.count - free, 20))
-            self._known[key] = failures
-        while len(self._known) > _MOST:
-            self._known.popitem(last=False)
+        Without a login it counts for the address only.
+        """
+        async with self._turn:
+            known, now = await self._known(login, address), self._clock()
+            wait = max((_wait(one, now) for one in known), default=0.0)
+            if wait <= 0:
+                await self._store.put_tries([_failed(one, now) for one in known])
+            return max(0, int(wait + 0.999))
 
-    def succeeded(self, login: str, address: str) -> None:
+    async def succeeded(self, login: str, address: str) -> None:
         """He is in: his login's failures are forgotten, and this try was none of the address's. Its others
         stay: it may try others' logins. A whole office may come from one address.
         """
-        self._known.pop(("login", login), None)
-        if (failures := self._known.get(("address", address))) is not None:
-            failures.count -= 1
-            if failures.count < _ADDRESS[0]:
-                failures.until = 0.0
+        async with self._turn:
+            left = {"login": lambda _count: 0, "address": lambda count: count - 1}
+            known = await self._known(login, address)
+            await self._store.put_tries([replace(t, failures=left[t.kind](t.failures)) for t in known])
+
+    async def sweep(self) -> int:
+        """Forget old failures, and the oldest where there are very many; how many."""
+        return await self._store.forget_tries(self._clock() - _FORGET, _MOST)
+
+    async def _known(self, login: str, address: str) -> list[Tries]:
+        asked = {kind: digest(who) for kind, who in (("login", login), ("address", address)) if who}
+        found = {one.kind: one for one in await self._store.tries(list(asked.items()))}
+        return [found.get(k) or Tries(kind=k, who=who, failures=0, last_at=0.0) for k, who in asked.items()]
+
+
+def _wait(tries: Tries, now: float) -> float:
+    """Seconds until the next; each failure beyond the free ones doubles them. A clock that was put back makes
+    nobody wait longer than the longest.
+    """
+    free, longest = _BOUNDS[tries.kind]
+    if tries.failures < free:
+        return 0.0
+    wait = min(longest, 2.0 ** min(tries.failures - free, 20))
+    return min(wait, tries.last_at + wait - now)
+
+
+def _failed(tries: Tries, now: float) -> Tries:
+    fresh = now - tries.last_at > _FORGET
+    return replace(tries, failures=1 if fresh else tries.failures + 1, last_at=now)

@@ -18,6 +18,7 @@ from recorderd.store.panel import (
     SessionRow,
     TokenRow,
     Told,
+    Tries,
     UserRow,
     Wanted,
     WebhookRow,
@@ -33,6 +34,7 @@ class MemoryPanel(PanelStore):
     def __init__(self, tables: Tables) -> None:
         self._tables: Any = tables
         self._sessions: dict[str, SessionRow] = {}
+        self._tries: dict[tuple[str, str], Tries] = {}
         self._outbox: list[Told] = []
         self._numbers = 0
 
@@ -157,6 +159,22 @@ class MemoryPanel(PanelStore):
         for id in ended:
             del self._sessions[id]
         return len(ended)
+
+    # --- failed tries to get in ---
+
+    async def tries(self, of: Sequence[tuple[str, str]]) -> list[Tries]:
+        return [self._tries[key] for key in of if key in self._tries]
+
+    async def put_tries(self, tries: Sequence[Tries]) -> None:
+        for one in tries:
+            self._tries[one.kind, one.who] = one
+        self._tries = {key: one for key, one in self._tries.items() if one.failures > 0}
+
+    async def forget_tries(self, before: float, most: int) -> int:
+        newest = sorted(self._tries.items(), key=lambda item: item[1].last_at, reverse=True)[:most]
+        kept = {key: one for key, one in newest if one.last_at >= before}
+        gone, self._tries = len(self._tries) - len(kept), kept
+        return gone
 
     # --- tokens and webhooks ---
 

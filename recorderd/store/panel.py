@@ -92,6 +92,16 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tries:
+    """How often somebody failed to get in, and when last. `kind` is `login` or `address`, `who` a hash of it."""
+
+    kind: str
+    who: str
+    failures: int
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """A line of the outbox: something that webhooks may tell. `number` counts up."""
 
@@ -238,6 +248,20 @@ class PanelStore(ABC):
     @abstractmethod
     async def expire_sessions(self, before: float, idle_before: float) -> int:
         """Forget those whose end, or whose last use, lies before these times; how many."""
+
+    # --- failed tries to get in ---
+
+    @abstractmethod
+    async def tries(self, of: Sequence[tuple[str, str]]) -> list[Tries]:
+        """Those of these `(kind, who)` that there are, in any order."""
+
+    @abstractmethod
+    async def put_tries(self, tries: Sequence[Tries]) -> None:
+        """Keep them in the place of those of the same `(kind, who)`; one without failures is forgotten."""
+
+    @abstractmethod
+    async def forget_tries(self, before: float, most: int) -> int:
+        """Forget those that failed last before then, and all but the newest `most`; how many."""
 
     # --- tokens and webhooks ---
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from recorderd.store import tables
 from recorderd.store.panel import Place, Wanted
 from recorderd.store.panel_tables import call_entries as e
+from recorderd.store.panel_tables import login_tries
 
 Condition = sa.ColumnElement[bool]
 _ALL = tuple(column for column in e.columns)
@@ -85,6 +86,17 @@ def usage(since: float) -> sa.Select[Any]:
         sa.func.sum(table.c.size),
     )
     return sa.select(*sums).where(table.c.started_at >= since, table.c.size > 0)
+
+
+def tries(of: Sequence[tuple[str, str]]) -> sa.Select[Any]:
+    c = login_tries.c
+    return sa.select(login_tries).where(sa.or_(*(sa.and_(c.kind == kind, c.who == who) for kind, who in of)))
+
+
+def tries_beyond(most: int) -> sa.Select[Any]:
+    """When the newest of those failed that are too many; nothing where they are not."""
+    last_at = login_tries.c.last_at
+    return sa.select(last_at).order_by(last_at.desc()).offset(most).limit(1)
 
 
 def audit(equal: Mapping[str, str], before: Place | None, limit: int) -> sa.Select[Any]:

@@ -82,6 +82,16 @@ sessions = sa.Table(
     _index("sessions_login", "login", "started_at"),
 )
 
+login_tries = sa.Table(
+    "login_tries",
+    metadata,
+    _column("kind", key=True),
+    _column("who", key=True),
+    _column("failures", Number),
+    _column("last_at", Instant),
+    _index("login_tries_last_at", "last_at"),
+)
+
 tokens = sa.Table(
     "tokens",
     metadata,

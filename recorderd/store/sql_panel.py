@@ -26,6 +26,7 @@ from recorderd.store.panel import (
     SessionRow,
     TokenRow,
     Told,
+    Tries,
     UserRow,
     Wanted,
     WebhookRow,
@@ -167,6 +168,36 @@ class SqlPanel(PanelStore):
     async def expire_sessions(self, before: float, idle_before: float) -> int:
         table = panel_tables.sessions
         return await self._delete(table, sa.or_(table.c.until < before, table.c.seen_at < idle_before))
+
+    # --- failed tries to get in ---
+
+    async def tries(self, of: Sequence[tuple[str, str]]) -> list[Tries]:
+        return await self._ask(Tries, panel_queries.tries(of))
+
+    async def put_tries(self, tries: Sequence[Tries]) -> None:
+        table = panel_tables.login_tries
+        async with self._begin(engines.WRITES) as connection:
+            for one in tries:
+                if one.failures <= 0:
+                    await connection.execute(
+                        sa.delete(table).where(table.c.kind == one.kind, table.c.who == one.who)
+                    )
+                    continue
+                plain = codec.to_plain(one)
+                insert = _INSERT[connection.dialect.name](table).values(**plain)
+                counted = {name: plain[name] for name in ("failures", "last_at")}
+                await connection.execute(
+                    insert.on_conflict_do_update(index_elements=["kind", "who"], set_=counted)
+                )
+
+    async def forget_tries(self, before: float, most: int) -> int:
+        table = panel_tables.login_tries
+        async with self._begin(engines.WRITES) as connection:
+            edge = (await connection.execute(panel_queries.tries_beyond(most))).scalar()
+            # Of several that failed in the same instant as the first beyond, none is kept.
+            stale = table.c.last_at < before
+            stale = stale if edge is None else sa.or_(stale, table.c.last_at <= edge)
+            return int((await connection.execute(sa.delete(table).where(stale))).rowcount)
 
     # --- tokens and webhooks ---
 

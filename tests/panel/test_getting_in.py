@@ -10,8 +10,7 @@ import pytest
 from recorderd.panel import passwords
 from recorderd.panel.passwords import Passwords
 from recorderd.panel.sessions import COOKIE, SECURE_COOKIE
-from recorderd.panel.throttle import Throttle
-from tests.panel.conftest import PASSWORD, Clock, Room, panel_over
+from tests.panel.conftest import PASSWORD, Room, panel_over
 
 NEW = "five patient otters"
 
@@ -137,23 +136,6 @@ async def test_many_guesses_at_once_are_many_guesses(room: Room) -> None:
     guess = {"json": {"login": "101", "secret": "wrong"}, "headers": {"X-CSRF-Token": csrf}}
     answers = await asyncio.gather(*(client.post("/api/v1/session", **guess) for _ in range(12)))  # type: ignore[arg-type]
     assert sum(a.status_code == 403 for a in answers) <= 5
-
-
-def test_the_wait_doubles_is_bounded_and_is_forgotten() -> None:
-    clock = Clock()
-    throttle = Throttle(clock)
-    waits = []
-    for _ in range(12):
-        throttle.failed("101", "a")
-        waits.append(throttle.wait("101", "b"))
-    assert waits == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]
-    assert throttle.wait("102", "b") == 0
-    for n in range(40):
-        throttle.failed(str(n), "a")
-    assert throttle.wait("x", "a") == 900
-    clock.now += 3601
-    throttle.failed("101", "a")
-    assert throttle.wait("101", "a") == 0
 
 
 # --- the session ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from recorderd.core.entries import CallEntry, Result, Way
 from recorderd.store import open_store
 from recorderd.store.abc import Store
-from recorderd.store.panel import Replaced, Wanted
+from recorderd.store.panel import Replaced, Tries, Wanted
 from tests.store import sample
 from tests.store.sample_panel import T, entry, session, token, user, webhook
 
@@ -188,6 +188,29 @@ async def test_sessions_expire_by_age_and_by_idleness(store: Store) -> None:
         await store.panel.put_session(s)
     assert await store.panel.expire_sessions(T, T - 50) == 2
     assert [s.id for s in await store.panel.sessions("101")] == ["fine"]
+
+
+def tried(kind: str, who: str, failures: int = 1, at: float = T) -> Tries:
+    return Tries(kind=kind, who=who, failures=failures, last_at=at)
+
+
+async def test_failed_tries_are_counted_by_what_they_are_of(store: Store) -> None:
+    panel = store.panel
+    await panel.put_tries([tried("login", "a"), tried("address", "a", 7)])
+    await panel.put_tries([tried("login", "a", 2, T + 1), tried("login", "b")])
+    asked = [("login", "a"), ("address", "a"), ("address", "b")]
+    found = {(t.kind, t.who): t for t in await panel.tries(asked)}
+    assert found == {asked[0]: tried("login", "a", 2, T + 1), asked[1]: tried("address", "a", 7)}
+    await panel.put_tries([tried("login", "a", 0), tried("login", "nobody", 0)])
+    assert await panel.tries([("login", "a"), ("login", "nobody")]) == []
+
+
+async def test_old_tries_are_forgotten_and_the_oldest_of_too_many(store: Store) -> None:
+    panel = store.panel
+    await panel.put_tries([tried("login", str(n), at=T + n) for n in range(6)])
+    assert await panel.forget_tries(T + 2, most=9) == 2
+    assert await panel.forget_tries(T, most=3) == 1
+    assert {t.who for t in await panel.tries([("login", str(n)) for n in range(6)])} == {"3", "4", "5"}
 
 
 async def test_tokens_are_found_by_their_hash_until_they_end(store: Store) -> None:
