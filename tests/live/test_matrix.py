@@ -81,7 +81,8 @@ class Cell:
 def cells() -> list[Cell]:
     """The matrix, with an extension of its own for every party."""
     pairs = [*product(MODES, MODES), *(("", mode) for mode in MODES), *((mode, "") for mode in MODES)]
-    matrix = [Cell(path, *pair) for path in PATHS for pair in pairs]
+    # The paths in turn: the scripts, a Python for each, are not all begun in the same second.
+    matrix = [Cell(path, *pair) for pair in pairs for path in PATHS]
     free = iter(range(_FIRST, _FIRST + 99))
     for cell in matrix:
         own = str(next(n for n in free if (n - _FIRST) % 8 not in (_TRUNKS_VOICE - 1, _TRUNKS_VOICE)))
