@@ -9,6 +9,7 @@
     ├── StoreError          the database
     ├── AudioError          a sound file, or what was to be made from it
     │   └── PlaceError      a disk or folder that is full, away or read-only: it may come back
+    │       └── BucketFault object storage that refuses or does not answer
     ├── EvidenceError       the proof: its key, its heads or a bundle of it
     └── ControlError        the control socket: no daemon there, or it said no
 
@@ -50,6 +51,10 @@ class AudioError(RecorderdError):
 
 class PlaceError(AudioError):
     """A disk or a folder does not take or give what it should; later it may."""
+
+
+class BucketFault(PlaceError):
+    """The bucket refuses, or does not answer in time; it is tried again."""
 
 
 class EvidenceError(RecorderdError):

@@ -129,8 +129,8 @@ def _plain(job: Job) -> int:
         raise
     except AudioError as error:
         raise NotThat(str(error)) from error
-    if not sound.key_id:
-        return sound.fd
+    if not sound.key_id and isinstance(sound.raw, sealed.File):
+        return sound.raw.fd
     try:
         return sealed.in_memory(sound)
     except AudioError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from recorderd.archive import sealed
@@ -24,8 +24,25 @@ class NotThere(AudioError):
 
 def of(path: Path, keys: sealed.Keys = Keyring()) -> dict[str, int | str]:  # noqa: B008 - frozen
     """`{"sha256": ..., "size": ...}`. Raises NotThere; sealed.Tampered; AudioError when it cannot be read."""
+    return _known(blocks(path, keys))
+
+
+def of_sound(sound: sealed.Sound) -> dict[str, int | str]:
+    """The same of a sound that is open, wherever it lies."""
+    return _known(parts(sound))
+
+
+def parts(sound: sealed.Sound) -> Iterator[bytes]:
+    """All of an open sound, bit by bit. Raises AudioError, sealed.Tampered."""
+    at = 0
+    while block := sound.pread(_BLOCK, at):
+        yield block
+        at += len(block)
+
+
+def _known(found: Iterable[bytes]) -> dict[str, int | str]:
     digest, size = hashlib.sha256(), 0
-    for block in blocks(path, keys):
+    for block in found:
         digest.update(block)
         size += len(block)
     return {"sha256": digest.hexdigest(), "size": size}
@@ -42,9 +59,6 @@ def blocks(path: Path, keys: sealed.Keys) -> Iterator[bytes]:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise NotThere(f"{path} is no file")
-        sound, at = sealed.Sound(fd, path, keys), 0
-        while block := sound.pread(_BLOCK, at):
-            yield block
-            at += len(block)
+        yield from parts(sealed.Sound(sealed.File(fd, path), path, keys))
     finally:
         os.close(fd)

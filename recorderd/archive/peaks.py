@@ -84,8 +84,12 @@ def told(peaks: Peaks, labels: Sequence[str], duration_ms: int) -> dict[str, Any
 
 def read(sound: Path, keys: sealed.Keys | None = None) -> dict[str, Any]:
     """What `write` wrote. Raises AudioError where there is nothing of the kind."""
-    place = path_of(sound)
-    file = sealed.opened(place, keys or Keyring())
+    return read_from(sealed.opened(path_of(sound), keys or Keyring()))
+
+
+def read_from(file: sealed.Sound) -> dict[str, Any]:
+    """The same of one that is open, wherever it lies; it is closed."""
+    place = file.path
     try:
         if file.size > _READ_LIMIT:
             raise AudioError(f"{place} holds no peaks")

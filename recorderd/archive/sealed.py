@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -60,20 +61,57 @@ Keys = Callable[[str], Key]
 """The key of an id. Raises KeyMissing."""
 
 
-class Sound:
-    """The bytes inside an open file, encrypted or not; one reader at a time. `path` is what errors call it.
+class Raw(Protocol):
+    """What a sound lies in, as it is stored: a file here, or an object in a bucket. Raises AudioError."""
 
-    Raises AudioError, for an encrypted file KeyMissing and Tampered. `close` closes the descriptor.
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    def pread(self, count: int, at: int) -> bytes:
+        """At most `count` bytes from `at` on, empty only behind the end."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class File:
+    """An open file; `path` is what errors call it."""
+
+    def __init__(self, fd: int, path: object) -> None:
+        self.fd = fd
+        self._path = path
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        try:
+            return os.fstat(self.fd).st_size
+        except OSError as error:
+            raise AudioError(f"{self._path} cannot be read: {error.strerror}") from error
+
+    def pread(self, count: int, at: int) -> bytes:
+        """See `Raw`."""
+        try:
+            return os.pread(self.fd, count, at)
+        except OSError as error:
+            raise AudioError(f"{self._path} cannot be read: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.fd)
+
+
+class Sound:
+    """The bytes inside, encrypted or not; one reader at a time. `path` is what errors call it.
+
+    Raises AudioError, for an encrypted file KeyMissing and Tampered. `close` closes what it lies in.
     """
 
-    def __init__(self, fd: int, path: object, keys: Keys) -> None:
-        self.fd = fd
+    def __init__(self, raw: Raw, path: object, keys: Keys) -> None:
+        self.raw = raw
         self.path = path
-        try:
-            header = os.pread(fd, HEADER, 0)
-            length = os.fstat(fd).st_size
-        except OSError as error:
-            raise AudioError(f"{path} cannot be read: {error.strerror}") from error
+        header, length = raw.pread(HEADER, 0), raw.size
         self.key_id = key_id(header)
         self.size = length
         self._held: tuple[int, bytes] = (-1, b"")
@@ -91,10 +129,7 @@ class Sound:
     def pread(self, count: int, at: int) -> bytes:
         """At most `count` bytes from `at` on, empty only behind the end: of an encrypted file one chunk's."""
         if not self.key_id:
-            try:
-                return os.pread(self.fd, count, at)
-            except OSError as error:
-                raise AudioError(f"{self.path} cannot be read: {error.strerror}") from error
+            return self.raw.pread(count, at)
         if at >= self.size:
             return b""
         number, within = divmod(at, CHUNK)
@@ -111,15 +146,12 @@ class Sound:
         return b"".join(parts)
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self.fd)
+        """Let go of it."""
+        self.raw.close()
 
     def _chunk(self, number: int) -> bytes:
         if self._held[0] != number:
-            try:
-                sealed = os.pread(self.fd, CHUNK + TAG, HEADER + number * (CHUNK + TAG))
-            except OSError as error:
-                raise AudioError(f"{self.path} cannot be read: {error.strerror}") from error
+            sealed = self.raw.pread(CHUNK + TAG, HEADER + number * (CHUNK + TAG))
             nonce = _nonce(self._header, number, last=number == self._chunks - 1)
             try:
                 self._held = number, self._cipher.decrypt(nonce, sealed, self._header)
@@ -154,8 +186,13 @@ def opened(path: object, keys: Keys) -> Sound:
         fd = os.open(str(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
         raise AudioError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+    return sound_in(fd, path, keys)
+
+
+def sound_in(fd: int, path: object, keys: Keys) -> Sound:
+    """The sound in an open file, which is closed with it, and when this fails. Raises AudioError."""
     try:
-        return Sound(fd, path, keys)
+        return Sound(File(fd, path), path, keys)
     except BaseException:
         os.close(fd)
         raise

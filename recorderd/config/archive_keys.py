@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from recorderd.config.scalars import one_of, path, text
 from recorderd.core.conditions import ConditionFault, Numbers
@@ -69,6 +70,38 @@ def key_place(value: str) -> str:
     """Where a key is: an absolute path, or `credential:NAME` for one that systemd hands over."""
     if not re.fullmatch(r"credential:[A-Za-z0-9_-][A-Za-z0-9_.-]*", value):
         path(value)
+    return value
+
+
+def size(value: str) -> int:
+    """Bytes: `500MB`, `50GB`, `2TB`, of 10⁶, 10⁹ and 10¹² bytes."""
+    found = re.fullmatch(r"([0-9]{1,6}) ?([MGT])B", value)
+    if not found:
+        raise ValueError(f"{value!r} is not a size such as 500MB, 50GB or 2TB")
+    return int(found[1]) * {"M": 10**6, "G": 10**9, "T": 10**12}[found[2]]
+
+
+_BUCKETS = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "file")
+
+
+def bucket(value: str) -> str:
+    """Where objects go: s3://bucket/prefix, gs://…, az://account/container/prefix, file:///folder; empty for none."""
+    parts = urlsplit(value)
+    if value and (parts.scheme not in _BUCKETS or not (parts.netloc or parts.scheme == "file")):
+        raise ValueError(
+            f"{value!r} is not s3://bucket, gs://bucket, az://account/container or file:///folder"
+        )
+    if parts.scheme == "file":
+        path(parts.path)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("holds more than a place: secrets go into `credentials`")
+    return value.rstrip("/")
+
+
+def node(value: str) -> str:
+    """What a machine is called, in rows and in keys of objects; empty where there is but one."""
+    if not re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9-]{0,31})?", value):
+        raise ValueError(f"{value!r} is not a name of at most 32 letters, digits and -")
     return value
 
 

@@ -88,6 +88,8 @@ def parse(text: str, path: Path, environ: Mapping[str, str] = os.environ) -> Con
     secret, warnings = _secret(reader, found.value, environ)
     if values is not None and "archive" in values:
         _encryption(reader, values["archive"])
+        if values["archive"].objects.url and not values.get("node"):
+            reader.fault(("node",), "is missing: with archive.objects every machine has a name of its own")
     if reader.faults or values is None:
         raise FaultyConfig(found.located(reader.faults))
     asterisk: sections.Asterisk = values["asterisk"]

@@ -146,6 +146,21 @@ class Encryption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """The bucket where kept files go, `url` empty for none; `endpoint` is that of an S3-compatible server.
+
+    `credentials` is a file of NAME=VALUE lines or `credential:NAME`; without it the environment's are taken.
+    Kept files here take at most `cache` bytes; what was played least recently makes room.
+    """
+
+    url: str = key(scalar(archive_keys.bucket), "")
+    endpoint: str = key(scalar(a.webhook), "")
+    region: str = key(scalar(a.name), "")
+    credentials: str = key(scalar(archive_keys.key_place), "")
+    cache: int = key(scalar(archive_keys.size), 50 * 10**9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
     """How audio is kept: the process `recorderd archive` does it.
 
@@ -165,6 +180,7 @@ class Archive:
     disk: ArchiveDisk = key(section(ArchiveDisk), ArchiveDisk())
     warn: float = key(scalar(archive_keys.age), 30 * 86_400.0)
     encryption: Encryption = key(section(Encryption), Encryption())
+    objects: Objects = key(section(Objects), Objects())
 
     @property
     def default(self) -> Keep:
@@ -222,6 +238,7 @@ class Settings:
     control: Control = key(section(Control), Control())
     store: Store = key(section(Store), Store())
     state: Path = key(scalar(a.path), Path("/var/lib/recorderd"))
+    node: str = key(scalar(archive_keys.node), "")
     spool: Spool = key(section(Spool), Spool())
     channels: Channels = key(section(Channels), Channels())
     policy: Policy = key(section(Policy), Policy())

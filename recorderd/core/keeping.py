@@ -21,6 +21,7 @@ class KeepState(StrEnum):
     TAKEN = "taken"
     ENCODED = "encoded"
     LINKED = "linked"
+    STORED = "stored"
     KEPT = "kept"
     DELETING = "deleting"
     DELETED = "deleted"
@@ -35,16 +36,18 @@ STEPS: Mapping[KeepState | None, tuple[KeepState, ...]] = {
     S.WAITING: (S.TAKEN, S.DELETING),
     S.TAKEN: (S.TAKEN, S.WAITING, S.ENCODED, S.DELETING),
     S.ENCODED: (S.LINKED, S.DELETING),
-    S.LINKED: (S.KEPT, S.DELETING),
-    S.KEPT: (S.DELETING,),
+    S.LINKED: (S.STORED, S.KEPT, S.DELETING),
+    S.STORED: (S.KEPT, S.DELETING),
+    # Kept again: in the bucket too, or without its file here.
+    S.KEPT: (S.KEPT, S.DELETING),
     # Back again, when a hold came while it was about to be deleted.
-    S.DELETING: (S.WAITING, S.ENCODED, S.LINKED, S.KEPT, S.DELETED),
+    S.DELETING: (S.WAITING, S.ENCODED, S.LINKED, S.STORED, S.KEPT, S.DELETED),
     S.DELETED: (),
 }
 # The archive still has work with these.
-UNFINISHED = (S.WAITING, S.TAKEN, S.ENCODED, S.LINKED)
+UNFINISHED = (S.WAITING, S.TAKEN, S.ENCODED, S.LINKED, S.STORED)
 # The encoded file is in its place.
-IN_PLACE = (S.ENCODED, S.LINKED, S.KEPT)
+IN_PLACE = (S.ENCODED, S.LINKED, S.STORED, S.KEPT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,8 @@ class Kept(Row):
     `levels` are each channel's loudness of speech in dBFS, left first. `findings` are what `verify` saw.
     `attempts` failed since the last success, the last one with `error`; `not_before` is the next.
     `deleted_why` and its sisters stay for ever; `was` is the state before, while it is being deleted.
+    `node` is whose archive has it, as the recording's. `object` is its key in the bucket, empty while it is not
+    there; `local` is false where the file here has made room, so that the object alone is left.
     """
 
     recording_id: str
@@ -80,6 +85,9 @@ class Kept(Row):
     deleted_by: str = ""
     deleted_why: str = ""
     was: KeepState | None = None
+    node: str = ""
+    object: str = ""
+    local: bool = True
 
     def __str__(self) -> str:
         return f"{self.recording_id}: {self.state}" + (f", {self.error}" if self.error else "")
@@ -179,6 +187,11 @@ def holds(hold: Hold, subject: Subject) -> bool:
 def erases(erasure: Erasure, subject: Subject) -> bool:
     """Whether this erasure means this recording: later conversations with the person are new ones."""
     return subject.recording.started_at <= erasure.at and erasure.person in subject.people
+
+
+def object_key(kept: Kept) -> str:
+    """Where its object is, or would be, in the bucket: no two nodes' files have one key."""
+    return kept.object or "/".join(filter(None, (kept.node, kept.folder, kept.name)))
 
 
 def files_of(recording: Recording, kept: Kept | None) -> tuple[str, ...]:

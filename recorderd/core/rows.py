@@ -76,7 +76,8 @@ class Conversation(Row):
     """People who heard each other, from the first bridge to the last. Key: `id`.
 
     `linkedids` are all that its channels ever had; `joined` is the conversation into which an attended
-    transfer took it, if any: together they are one story.
+    transfer took it, if any: together they are one story. `node` is the PBX where it was, empty where there is
+    but one; whoever writes the row down says so, the core does not know.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Conversation(Row):
     ended_at: float | None
     linkedids: tuple[str, ...]
     joined: str | None = None
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,8 @@ class Recording(Row):
     `name` is the base name with extension, `folder` is below the spool (`YYYY/MM/DD`).
     `segment` counts from 1 within the conversation. `duration_ms` and `size` are 0 until the mix is made.
     `lanes` are the ids of the lanes it is made from; a lane may serve two recordings, one after the other.
-    `stereo` is the absolute path of its two-channel file that was made for the archive, empty for none.
+    `stereo` is the absolute path of its two-channel file that was made for the archive, empty for none. `node` is
+    where its files are made, as a conversation's.
     """
 
     id: str
@@ -137,6 +140,7 @@ class Recording(Row):
     lanes: tuple[str, ...] = ()
     reason: str = ""
     stereo: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,7 @@ class Lane(Row):
     stretches: tuple[tuple[float, float | None], ...]
     duration_ms: int = 0
     note: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

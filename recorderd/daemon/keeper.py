@@ -18,6 +18,7 @@ from recorderd.core.retention import Verdict
 from recorderd.core.rows import Recording, RecordingState
 from recorderd.daemon import entries
 from recorderd.daemon import erasures as memory
+from recorderd.daemon.stock import Stock
 from recorderd.errors import AudioError
 from recorderd.store.abc import AuditRow, Store
 from recorderd.store.keeping import KeepingStore
@@ -29,9 +30,12 @@ _FINISHED = (RecordingState.CLOSED, RecordingState.FAILED, RecordingState.DISCAR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What an erasure came to: recordings deleted by it, those that a hold still keeps, those that failed."""
+    """What an erasure came to: recordings deleted by it, those of other nodes that go when their archive does it,
+    those that a hold still keeps, those that failed.
+    """
 
     deleted: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 
@@ -39,11 +43,22 @@ class Erased:
 class Keeper:
     """`monitor` is the spool's folder, `state` ours. `clock` gives seconds since the epoch.
 
-    Every method raises StoreError, and AudioError where a file or folder does not obey.
+    With a `node` only what is that node's is taken away here: a deletion of another's recording is written down,
+    and that node's archive carries it out. `stock` is what is in the bucket, None without one.
+
+    Every method raises StoreError, and AudioError where a file, a folder or the bucket does not obey.
     """
 
     def __init__(
-        self, store: Store, monitor: Path, state: Path, clock: Callable[[], float], new_id: Callable[[], str]
+        self,
+        store: Store,
+        monitor: Path,
+        state: Path,
+        clock: Callable[[], float],
+        new_id: Callable[[], str],
+        *,
+        node: str = "",
+        stock: Stock | None = None,
     ) -> None:
         self._store = store
         self._keeping = store.keeping
@@ -51,6 +66,13 @@ class Keeper:
         self._state = state
         self._clock = clock
         self._new_id = new_id
+        self._node = node or None
+        self._stock = stock
+
+    @property
+    def node(self) -> str | None:
+        """Whose files these are; None: everybody's, there is but one machine."""
+        return self._node
 
     @property
     def keeping(self) -> KeepingStore:
@@ -108,6 +130,8 @@ class Keeper:
 
     async def finish(self, doomed: Kept) -> Verdict:
         """Carry out a deletion that is written down, unless a hold came meanwhile."""
+        if not self._is_mine(doomed.node):
+            return Verdict(goes=True, why=doomed.deleted_why)
         subject = (await self.subjects([doomed.recording_id])).get(doomed.recording_id)
         if subject is not None and (hold := retention.held(await self._keeping.holds(), subject)):
             back = replace(
@@ -131,13 +155,28 @@ class Keeper:
 
     async def remove_again(self, gone: Kept) -> bool:
         """Remove the files of a recording that was deleted: a restored backup has them. Whether any was."""
+        if not self._is_mine(gone.node):
+            return False
         subject = (await self.subjects([gone.recording_id])).get(gone.recording_id)
         count = await self._remove(gone, subject)
         if count:
             await self._audit("archive", "delete again", gone.recording_id, gone.deleted_why)
         return bool(count)
 
+    def _is_mine(self, node: str) -> bool:
+        return self._node in (None, node)
+
     async def _remove(self, kept: Kept, subject: Subject | None) -> int:
+        return await self._remove_objects(kept) + await self._remove_files(kept, subject)
+
+    async def _remove_objects(self, kept: Kept) -> int:
+        if self._stock is not None:
+            return await self._stock.remove(kept)
+        if kept.object:
+            raise AudioError(f"{kept.object} is in a bucket, and archive.objects.url does not say in which")
+        return 0
+
+    async def _remove_files(self, kept: Kept, subject: Subject | None) -> int:
         if subject is None:
             paths = [self._monitor / kept.folder / name for name in (kept.name, kept.mix) if name]
             return await asyncio.to_thread(disposal.remove, paths)
@@ -212,6 +251,7 @@ class Keeper:
 
     async def _apply(self, erasures: Sequence[Erasure]) -> Erased:
         deleted: list[str] = []
+        elsewhere: list[str] = []
         held: list[str] = []
         failed: list[str] = []
         people = {erasure.person for erasure in erasures}
@@ -226,8 +266,11 @@ class Keeper:
             except AudioError:
                 failed.append(id)
                 continue
-            (deleted if verdict.goes else held).append(id)
-        return Erased(deleted=tuple(deleted), held=tuple(held), failed=tuple(failed))
+            mine_too = subject is not None and self._is_mine(subject.recording.node)
+            (held if not verdict.goes else deleted if mine_too else elsewhere).append(id)
+        return Erased(
+            deleted=tuple(deleted), elsewhere=tuple(elsewhere), held=tuple(held), failed=tuple(failed)
+        )
 
     async def _recordings_with(self, people: Iterable[str]) -> AsyncIterator[str]:
         """Every recording in which one of these took part, once."""
@@ -244,7 +287,7 @@ class Keeper:
     async def sweep_deleted(self) -> int:
         """Remove whatever deleted audio is on the disk again; how many recordings had some."""
         count = 0
-        async for page in self._pages([KeepState.DELETED]):
+        async for page in self._pages([KeepState.DELETED], self._node):
             recordings = await self._keeping.recordings_of([kept.recording_id for kept in page])
             back = await asyncio.to_thread(self._there, page, recordings)
             for kept in back:
@@ -262,9 +305,9 @@ class Keeper:
 
     # --- walking -------------------------------------------------------------------------------------
 
-    async def _pages(self, states: Sequence[KeepState]) -> AsyncIterator[list[Kept]]:
+    async def _pages(self, states: Sequence[KeepState], node: str | None = None) -> AsyncIterator[list[Kept]]:
         after = None
-        while page := await self._keeping.walk(states, after=after, limit=_BATCH):
+        while page := await self._keeping.walk(states, after=after, limit=_BATCH, node=node):
             after = (page[-1].started_at, page[-1].recording_id)
             yield page
 
@@ -285,6 +328,7 @@ def new_row(recording: Recording) -> Kept:
         mix=recording.name if recording.state is RecordingState.CLOSED else "",
         size=recording.size,
         duration_ms=recording.duration_ms,
+        node=recording.node,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -93,13 +92,13 @@ class Rotation:
         try:
             if old.key_id == wanted:
                 return False
-            with files.replacing(path, group=os.fstat(old.fd).st_gid) as fd:
+            with files.replacing(path) as fd:
                 found = _copy(old, fd)
                 if sha256 and found != sha256:
                     raise AudioError(f"{path} is not the sound that was kept: it stays as it is")
                 if key is not None:
                     sealed.seal(fd, key)
-                    if _hash(sealed.Sound(fd, path, self._keyring)) != found:
+                    if _hash(sealed.Sound(sealed.File(fd, path), path, self._keyring)) != found:
                         raise AudioError(f"{path} could not be read back: it stays as it is")
         finally:
             old.close()

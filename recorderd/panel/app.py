@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -47,6 +48,9 @@ from recorderd.panel.tokens import TokenKeeper
 from recorderd.panel.webhooks import Hooks
 from recorderd.store.abc import Store
 
+if TYPE_CHECKING:
+    from recorderd.daemon.stock import Stock
+
 log = logging.getLogger("recorderd.panel")
 
 STATIC = Path(__file__).with_name("static")
@@ -73,8 +77,12 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
     sessions = SessionKeeper(store, audit, config, clock)
     tokens = TokenKeeper(store, audit, config, clock)
     keyring = Keyring(config.archive.encryption.keys, config.archive.encryption.key_id)
-    shelf = Shelf(store, sessions, audit, config.spool.monitor, config.spool.lanes, config.zone, keyring)
-    listening = Listening(store, shelf, sessions, audit, config.names, config.state, clock)
+    stock = _stock(config, store)
+    shelf = Shelf(
+        store, sessions, audit, config.spool.monitor, config.spool.lanes, config.zone, keyring,
+        node=config.node, bucket=stock.bucket if stock else None,
+    )  # fmt: skip
+    listening = Listening(store, shelf, sessions, audit, config.names, config.state, clock, stock)
     daemon = Daemon(config.control.socket)
     hooks = Hooks(store, audit, clock)
     accounts = AccountKeeper(store, sessions, audit, clock, https)
@@ -94,6 +102,16 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
         version=__version__,
     )
     return House(panel, accounts, sessions, tokens, listening, hooks)
+
+
+def _stock(config: Config, store: Store) -> Stock | None:
+    """What is in the bucket. Raises ConfigError."""
+    if not config.archive.objects.url:
+        return None
+    # Only here: with it comes a part of the daemon, and who has no bucket needs none of it.
+    from recorderd.daemon.buckets import SOMEBODY_WAITS, stock_of
+
+    return stock_of(config, store, SOMEBODY_WAITS)
 
 
 def make_app(config: Config, store: Store, clock: Callable[[], float] = time.time) -> Starlette:

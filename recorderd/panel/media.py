@@ -11,8 +11,9 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -33,6 +34,9 @@ from recorderd.panel.shelf import OpenSound, Shelf
 from recorderd.store import stories
 from recorderd.store.abc import Store
 
+if TYPE_CHECKING:
+    from recorderd.daemon.stock import Stock
+
 log = logging.getLogger("recorderd.panel")
 
 CHUNK = 64 * 1024
@@ -52,9 +56,11 @@ class Listening:
         names: Callable[[], Names],
         state: Path,
         clock: Callable[[], float],
+        stock: Stock | None = None,
     ) -> None:
         self._store = store
         self._state = state
+        self._stock = stock
         self._shelf = shelf
         self._sessions = sessions
         self._audit = audit
@@ -78,8 +84,13 @@ class Listening:
     async def peaks(self, viewer: Viewer, id: str, reason: str = "") -> Mapping[str, Any]:
         recording, _mine = await self._shelf.find(viewer, id, Right.PLAY)
         await self._shelf.reason(viewer, id, reason)
-        path = self._shelf.path(recording, await self._shelf.kept(recording))
+        kept = await self._shelf.kept(recording)
+        path = self._shelf.path(recording, kept)
+        key = "" if path is not None and path.exists() else self._shelf.peaks_object(kept)
         try:
+            if key:
+                opened = partial(self._shelf.open_object, key)
+                return await self._shelf.at_bucket(partial(self._peaks.of_object, key, opened))
             if path is None:
                 raise AudioError
             labels = sides.labels(await self._store.intervals(recording_id=id))
@@ -105,9 +116,15 @@ class Listening:
         from recorderd.daemon.keeper import Keeper
 
         keeper = Keeper(
-            self._store, self._shelf.root, self._state, self._clock, lambda: new_id(self._clock())
-        )
-        verdict = await keeper.delete(id, viewer.login, why)
+            self._store, self._shelf.root, self._state, self._clock, lambda: new_id(self._clock()),
+            node=self._shelf.node, stock=self._stock,
+        )  # fmt: skip
+        try:
+            verdict = await keeper.delete(id, viewer.login, why)
+        except AudioError as error:
+            # It is written down and cannot be played any more: the archive goes on until all of it is gone.
+            log.warning("%s", error)
+            return
         if not verdict.goes:
             raise Conflict(_("This recording is not deleted: {why}.").format(why=verdict.why))
         uniqueids = [p.uniqueid for i in mine for p in i.parties]
@@ -133,7 +150,7 @@ class Listening:
         # Who spoke with whom makes the name of a file that is kept: to listen it is not looked up.
         entry = await self._entry(viewer, recording) if save else None
         kept = await self._shelf.kept(recording)
-        sound = await asyncio.to_thread(self._shelf.open, recording, kept)
+        sound = await self._shelf.open(recording, kept)
         try:
             validators = Validators(_etag(sound), sound.modified)
             found = answer(headers, sound.size, validators)
@@ -231,7 +248,9 @@ class _SoundAnswer(Response):
         gone = asyncio.ensure_future(_gone(receive))
         try:
             while at < end and not gone.done():
-                chunk = await asyncio.to_thread(self._read, min(CHUNK, end - at), at)
+                chunk = await asyncio.get_running_loop().run_in_executor(
+                    self._sound.pool, self._read, min(CHUNK, end - at), at
+                )
                 if not chunk:
                     # Cut short under us: to end the connection is the only honest answer left.
                     raise OSError("the file became shorter while it was sent")

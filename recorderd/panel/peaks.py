@@ -8,13 +8,13 @@ A WAV is read once, and remembered while the process lives.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from recorderd.archive import peaks as stored
 from recorderd.archive import wav
-from recorderd.archive.sealed import Keys
+from recorderd.archive.sealed import Keys, Sound
 from recorderd.errors import AudioError
 
 _REMEMBERED = 500
@@ -42,6 +42,14 @@ class Peaks:
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return self._known[key]
+
+    def of_object(self, key: str, opened: Callable[[], Sound]) -> Mapping[str, Any]:
+        """The same of what lies in the bucket under this key."""
+        if (key, 0, 0) not in self._known:
+            self._known[key, 0, 0] = stored.read_from(opened())
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return self._known[key, 0, 0]
 
 
 def _found(path: Path, stereo: Path | None, labels: Sequence[str], keys: Keys) -> Mapping[str, Any]:

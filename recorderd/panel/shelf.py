@@ -8,28 +8,40 @@ checked, no link is followed, and what is opened must be a plain file below the 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
 import stat
 import unicodedata
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from recorderd.archive import sealed
+from recorderd.archive.fingerprints import NotThere
 from recorderd.archive.keyring import Keyring
-from recorderd.core.keeping import KeepState, Kept, files_of
+from recorderd.archive.peaks import SUFFIX
+from recorderd.core.keeping import IN_PLACE, KeepState, Kept, files_of
 from recorderd.core.rows import Interval, Recording, RecordingState
-from recorderd.errors import AudioError
+from recorderd.errors import AudioError, BucketFault
 from recorderd.panel.audit import AuditTrail
 from recorderd.panel.language import _
 from recorderd.panel.ports import Entry, NeedsReason, NotFound, Right, Sound, Viewer
 from recorderd.panel.sessions import SessionKeeper
 from recorderd.store.abc import Store
 
+if TYPE_CHECKING:
+    from recorderd.archive.objects import Bucket
+
+T = TypeVar("T")
 log = logging.getLogger("recorderd.panel")
 
+# So many wait for the bucket at once; the rest stand in line, and a bucket that hangs is soon left alone.
+_AT_THE_BUCKET = 8
 MEDIA_TYPES = {
     ".wav": "audio/wav",
     ".opus": "audio/ogg",
@@ -53,7 +65,10 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class OpenSound:
-    """A recording's file, open; whoever has it closes `file`. `size` is the sound's, encrypted or not."""
+    """A recording's file or object, open; whoever has it closes `file`. `size` is the sound's, encrypted or not.
+
+    It is read in `pool`'s threads: those who wait for a bucket hold up nobody else's.
+    """
 
     recording: Recording
     path: Path
@@ -61,6 +76,7 @@ class OpenSound:
     size: int
     modified: float
     media_type: str
+    pool: Executor | None = None
 
 
 class Shelf:
@@ -75,6 +91,9 @@ class Shelf:
         lanes: Path,
         zone: tzinfo,
         keyring: Keyring | None = None,
+        *,
+        node: str = "",
+        bucket: Bucket | None = None,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -83,6 +102,9 @@ class Shelf:
         self.keyring = keyring or Keyring()
         self._lanes = lanes
         self._zone = zone
+        self.node = node
+        self._bucket = bucket
+        self._pool = ThreadPoolExecutor(_AT_THE_BUCKET, thread_name_prefix="bucket")
 
     async def find(self, viewer: Viewer, id: str, right: Right) -> tuple[Recording, list[Interval]]:
         """The recording and his part of its talk. NotFound when there is none that he may know of; Refused
@@ -112,34 +134,74 @@ class Shelf:
         """What the archive has made of it."""
         return (await self._store.keeping.kept([recording.id])).get(recording.id)
 
-    def open(self, recording: Recording, kept: Kept | None) -> OpenSound:
-        """Open its file. NotFound when there is none; blocking."""
-        gone = NotFound(_("The sound of this recording is not there (any more)."))
+    async def open(self, recording: Recording, kept: Kept | None) -> OpenSound:
+        """Open its file here, else its object. NotFound when there is neither, BucketFault."""
         path = self._path(recording, kept)
         if path is None:
-            raise gone
+            raise NotFound(_gone())
+        found = await asyncio.to_thread(self._open_here, path)
+        if found is not None:
+            file, modified = found
+            return OpenSound(recording, path, file, file.size, modified, MEDIA_TYPES[path.suffix])
+        if kept is None or not self._in_bucket(kept):
+            raise NotFound(self._elsewhere(recording) or _gone())
+        file = await self.at_bucket(lambda: self._opened(lambda: self._object(kept.object), path))
+        modified = kept.archived_at or recording.started_at
+        return OpenSound(
+            recording, path, file, file.size, modified, MEDIA_TYPES[path.suffix], pool=self._pool
+        )
+
+    async def at_bucket(self, work: Callable[[], T]) -> T:
+        """Do what waits for the bucket, in a thread where nobody else waits."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def _open_here(self, path: Path) -> tuple[sealed.Sound, float] | None:
         try:
             # A symlink in the last place is refused here, one on the way by `_below`.
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
-            raise gone from None
+            return None
         about = os.fstat(fd)
-        try:
-            if not stat.S_ISREG(about.st_mode) or not self._below(path):
-                raise gone
-            file = sealed.Sound(fd, path, self.keyring)
-        except sealed.KeyMissing as error:
+        if not stat.S_ISREG(about.st_mode) or not self._below(path):
             os.close(fd)
+            return None
+        return self._opened(lambda: sealed.sound_in(fd, path, self.keyring), path), about.st_mtime
+
+    def _opened(self, open: Callable[[], sealed.Sound], path: Path) -> sealed.Sound:
+        try:
+            return open()
+        except BucketFault:
+            raise
+        except NotThere as error:
+            log.error("%s cannot be played: %s", path, error)
+            raise NotFound(_gone()) from None
+        except sealed.KeyMissing as error:
             log.error("%s cannot be played: %s", path, error)
             raise NotFound(_("This recording is encrypted, and its key is not there.")) from None
         except AudioError as error:
-            os.close(fd)
             log.error("%s cannot be played: %s", path, error)
             raise NotFound(_("The file of this recording was changed or is broken.")) from None
-        except BaseException:
-            os.close(fd)
-            raise
-        return OpenSound(recording, path, file, file.size, about.st_mtime, MEDIA_TYPES[path.suffix])
+
+    def peaks_object(self, kept: Kept | None) -> str:
+        """The key of its waveform in the bucket, empty where there is none."""
+        return kept.object + SUFFIX if kept is not None and self._in_bucket(kept) else ""
+
+    def _object(self, key: str) -> sealed.Sound:
+        assert self._bucket is not None
+        return self._bucket.opened(key, self.keyring)
+
+    def open_object(self, key: str) -> sealed.Sound:
+        """What lies in the bucket; blocking, and so for `at_bucket`. Raises AudioError."""
+        return self._object(key)
+
+    def _in_bucket(self, kept: Kept | None) -> bool:
+        return self._bucket is not None and kept is not None and bool(kept.object) and kept.state in IN_PLACE
+
+    def _elsewhere(self, recording: Recording) -> str:
+        """What is said of a file that is on another machine's disk alone, empty for ours."""
+        if self.node in ("", recording.node):
+            return ""
+        return _("It is on {node} and not in the bucket yet.").format(node=recording.node)
 
     def path(self, recording: Recording, kept: Kept | None) -> Path | None:
         """Where its file is, None where none of ours can be."""
@@ -174,8 +236,10 @@ class Shelf:
         state, note = _STATES[recording.state], recording.reason
         if kept is not None and kept.state in _DELETED:
             state, note = "gone", self._end_of(kept)
-        elif state == "ready" and not _is_there(path):
-            state, note = "gone", note or _("The file is not there.")
+        elif state == "ready" and not _is_there(path) and not self._in_bucket(kept):
+            elsewhere = self._elsewhere(recording)
+            state = "elsewhere" if elsewhere else "gone"
+            note = elsewhere or note or _("The file is not there.")
         ready = state == "ready"
         may_play = ready and viewer.may(Right.PLAY)
         return Sound(
@@ -212,6 +276,10 @@ class Shelf:
         stem = unicodedata.normalize("NFC", f"{when} {who}{which}")
         safe = "".join(c if c.isalnum() or c in " +-_()#" else "_" for c in stem)
         return f"{safe[:120].strip()}{(path or Path(recording.name)).suffix}"
+
+
+def _gone() -> str:
+    return _("The sound of this recording is not there (any more).")
 
 
 def _is_there(path: Path | None) -> bool:

@@ -240,8 +240,8 @@ class Store(ABC):
         """What is worth showing on one conversation's time line."""
 
     @abstractmethod
-    async def open_rows(self) -> OpenRows:
-        """What a daemon that starts must take up again, as it was at one instant."""
+    async def open_rows(self, node: str | None = None) -> OpenRows:
+        """What a daemon that starts must take up again, as it was at one instant; a node's, or (None) every one's."""
 
     @abstractmethod
     async def cdrs(
@@ -281,6 +281,10 @@ class Store(ABC):
         self, since: float | None = None, until: float | None = None, *, limit: int | None = None
     ) -> list[AuditRow]:
         """The audit trail, newest last; `limit` keeps the newest."""
+
+    @abstractmethod
+    async def give_node(self, old: str, new: str) -> int:
+        """Everything of node `old` is `new`'s from now on; how many recordings that are."""
 
     # --- moving house: used by store.dump ---
 

@@ -61,11 +61,18 @@ class ChainStore(ABC):
         """All, in order."""
 
     @abstractmethod
-    async def unopened(self, since: float, limit: int = 100) -> list[rows.Recording]:
-        """Finished recordings, begun at `since` or later, that have no entry of their making; oldest first."""
+    async def unopened(
+        self, since: float, limit: int = 100, *, node: str | None = None
+    ) -> list[rows.Recording]:
+        """Finished recordings, begun at `since` or later, that have no entry of their making; oldest first.
+
+        A node's, or (None) every one's.
+        """
 
     @abstractmethod
-    async def unsettled(self, since: float, ended_before: float, limit: int = 100) -> list[rows.Recording]:
+    async def unsettled(
+        self, since: float, ended_before: float, limit: int = 100, *, node: str | None = None
+    ) -> list[rows.Recording]:
         """Those that have one, whose conversation ended before then, and whose rows are not entered yet."""
 
 

@@ -23,7 +23,10 @@ def name_of(row: rows.Row) -> str:
 def spelled(row: rows.Row) -> list[Any]:
     """The row's type and data, as they are hashed."""
     cls = type(row)
-    return [cls.__name__, chain.trimmed(codec.to_plain(row), _defaults(cls))]
+    told = chain.trimmed(codec.to_plain(row), _defaults(cls))
+    # Where a thing is may change (a node gets a name, another takes its place); what it is may not.
+    told.pop("node", None)
+    return [cls.__name__, told]
 
 
 def digests(found: Iterable[rows.Row]) -> dict[str, str]:

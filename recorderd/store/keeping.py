@@ -4,6 +4,8 @@ Owns the interface, as `abc` does for the rest. Must not know a database or a fi
 in; one suite, tests/store/test_keeping_contract.py, runs against every back end. Rows are plain ones of
 `core.keeping`: `Store.save` writes them and every backup has them, except that a `Kept` goes on by `advance`.
 
+With `node` a question is about what is that node's; None asks for every one's.
+
 Times are seconds since the epoch, UTC. Every method raises StoreError, one sentence.
 """
 
@@ -52,7 +54,7 @@ class KeepingStore(ABC):
 
     @abstractmethod
     async def new_recordings(
-        self, since: float, ended_before: float, limit: int = 100
+        self, since: float, ended_before: float, limit: int = 100, *, node: str | None = None
     ) -> list[rows.Recording]:
         """Finished recordings that began at `since` or later, ended before the other, and have no row yet.
 
@@ -60,15 +62,31 @@ class KeepingStore(ABC):
         """
 
     @abstractmethod
-    async def unfinished(self, now: float | None, limit: int = 100) -> list[Kept]:
-        """Rows with work left (a deletion among it) whose `not_before` has come (None: all), oldest first."""
+    async def unfinished(
+        self, now: float | None, limit: int = 100, *, node: str | None = None, but: KeepState | None = None
+    ) -> list[Kept]:
+        """Rows with work left (a deletion among it) whose `not_before` has come (None: all), oldest first; none of
+        state `but`.
+        """
 
     @abstractmethod
     async def walk(
         self, states: Sequence[KeepState], *, until: float | None = None, after: Place | None = None,
-        limit: int = 200,
+        limit: int = 200, node: str | None = None,
     ) -> list[Kept]:  # fmt: skip
         """Rows in these states that began before `until`, oldest first, behind `after`."""
+
+    @abstractmethod
+    async def without_object(self, node: str, limit: int = 100) -> list[Kept]:
+        """Those kept, with a file, that are not in the bucket; oldest first."""
+
+    @abstractmethod
+    async def cached(self, node: str) -> int:
+        """The bytes of what is kept in the bucket and in its file too."""
+
+    @abstractmethod
+    async def least_played(self, node: str, limit: int = 100) -> list[Kept]:
+        """Of those, the ones that were played (or, where never, kept) longest ago, these first."""
 
     @abstractmethod
     async def walk_intervals(self, after: Place | None = None, limit: int = 1000) -> list[rows.Interval]:
@@ -103,7 +121,7 @@ class KeepingStore(ABC):
         """It is gone."""
 
     @abstractmethod
-    async def days(self, offset_s: int) -> list[DaySum]:
+    async def days(self, offset_s: int, *, node: str | None = None) -> list[DaySum]:
         """Sums over everything that still has audio, by day and format; the zone is so many seconds off
         UTC.
         """

@@ -13,6 +13,9 @@ from recorderd.store.tables import _index as index
 # What the archive still has work with; the condition of an index too, to be asked in the same words.
 kept_unfinished = sa.text(f"state NOT IN ('{KeepState.KEPT}', '{KeepState.DELETED}')")
 
+# What is in the bucket and has its file here too: that may make room.
+kept_cached = sa.text(f"(local AND object <> '' AND state = '{KeepState.KEPT}')")
+
 kept = sa.Table(
     "kept",
     metadata,
@@ -38,9 +41,13 @@ kept = sa.Table(
     column("deleted_by"),
     column("deleted_why"),
     column("was", null=True),
+    column("node"),
+    column("object"),
+    column("local", sa.Boolean),
     index("kept_started_at", "started_at", "recording_id"),
     index("kept_unfinished", "not_before", where=kept_unfinished),
     index("kept_name", "name"),
+    index("kept_cached", "node", "size", where=kept_cached),
 )
 
 holds = sa.Table(

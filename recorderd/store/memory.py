@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from recorderd.core import rows
 from recorderd.core.chain import ChainEntry, ChainHead
+from recorderd.core.keeping import Kept
 from recorderd.core.policy import ExtensionPolicy
 from recorderd.errors import StoreError
 from recorderd.store import codec
@@ -183,7 +184,7 @@ class MemoryStore(Store):
     async def marks(self, conversation_id: str) -> list[rows.Mark]:
         return self._some(rows.Mark, _at, conversation_id=conversation_id)
 
-    async def open_rows(self) -> OpenRows:
+    async def open_rows(self, node: str | None = None) -> OpenRows:
         recordings = [r for r in self._some(rows.Recording, _started_at) if r.state not in RECORDING_ENDS]
         ids = {recording.id for recording in recordings}
         theirs = self._lanes_of(recordings, ids)
@@ -199,12 +200,21 @@ class MemoryStore(Store):
             for row in self._some(rows.Conversation, _started_at)
             if row.ended_at is None or row.id in talks
         ]
+        there = {r.id for r in self._some(rows.Conversation, _started_at) if node in (None, r.node)}
         return OpenRows(
-            conversations=tuple(conversations),
-            intervals=tuple(intervals),
-            recordings=tuple(recordings),
-            lanes=tuple(lanes),
+            conversations=tuple(row for row in conversations if row.id in there),
+            intervals=tuple(row for row in intervals if node is None or row.conversation_id in there),
+            recordings=tuple(row for row in recordings if node in (None, row.node)),
+            lanes=tuple(row for row in lanes if node in (None, row.node)),
         )
+
+    async def give_node(self, old: str, new: str) -> int:
+        mine: dict[Any, Any] = {}
+        for cls in (rows.Conversation, rows.Lane, Kept, rows.Recording):
+            table: Any = self._tables[cls]
+            mine = {key: replace(row, node=new) for key, row in table.items() if row.node == old}
+            table.update(mine)
+        return len(mine)
 
     async def cdrs(
         self, since: float | None = None, until: float | None = None, **equal: str | None

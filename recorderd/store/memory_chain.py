@@ -63,21 +63,26 @@ class MemoryChain(ChainStore):
     async def heads(self) -> list[ChainHead]:
         return self._all(ChainHead)
 
-    async def unopened(self, since: float, limit: int = 100) -> list[rows.Recording]:
-        return [row for row in self._done(since) if not self._entered(row.id, *OPENING)][:limit]
+    async def unopened(
+        self, since: float, limit: int = 100, *, node: str | None = None
+    ) -> list[rows.Recording]:
+        return [row for row in self._done(since, node) if not self._entered(row.id, *OPENING)][:limit]
 
-    async def unsettled(self, since: float, ended_before: float, limit: int = 100) -> list[rows.Recording]:
+    async def unsettled(
+        self, since: float, ended_before: float, limit: int = 100, *, node: str | None = None
+    ) -> list[rows.Recording]:
         talks = {row.id: row for row in self._all(rows.Conversation)}
         found = []
-        for row in self._done(since):
+        for row in self._done(since, node):
             talk = talks.get(row.conversation_id)
             over = talk is not None and talk.ended_at is not None and talk.ended_at < ended_before
             if over and self._entered(row.id, *OPENING) and not self._entered(row.id, Kind.SETTLED):
                 found.append(row)
         return found[:limit]
 
-    def _done(self, since: float) -> list[rows.Recording]:
-        found = [r for r in self._all(rows.Recording) if r.state in RECORDING_ENDS and r.started_at >= since]
+    def _done(self, since: float, node: str | None) -> list[rows.Recording]:
+        done = [r for r in self._all(rows.Recording) if r.state in RECORDING_ENDS and r.started_at >= since]
+        found = [row for row in done if node in (None, row.node)]
         return sorted(found, key=lambda row: (row.started_at, row.id))
 
     def _entered(self, recording_id: str, *kinds: Kind) -> bool:

@@ -109,29 +109,38 @@ def newest(table: sa.Table, since: float | None, until: float | None, limit: int
 # A UNION of keys where one would write OR: each half has an index of its own.
 
 
-def open_recordings() -> sa.Select[Any]:
-    return _by_id(t.recordings, _ids(t.recordings.c.id, t.recording_open))
+def open_recordings(node: str | None = None) -> sa.Select[Any]:
+    return _of_node(t.recordings, node, _by_id(t.recordings, _ids(t.recordings.c.id, t.recording_open)))
 
 
-def open_lanes() -> sa.Select[Any]:
+def open_lanes(node: str | None = None) -> sa.Select[Any]:
     recordings = _ids(t.recordings.c.id, t.recording_open)
     ids = _ids(t.lanes.c.id, t.lane_open).union(
         _ids(t.lanes.c.id, t.lanes.c.recording_id.in_(recordings)),
         _ids(t.recording_lanes.c.lane_id, t.recording_lanes.c.recording_id.in_(recordings)),
     )
-    return _by_id(t.lanes, ids)
+    return _of_node(t.lanes, node, _by_id(t.lanes, ids))
 
 
-def open_intervals() -> sa.Select[Any]:
-    return _by_id(t.intervals, _open_interval_ids())
+def open_intervals(node: str | None = None) -> sa.Select[Any]:
+    query = _by_id(t.intervals, _open_interval_ids())
+    if node is None:
+        return query
+    talks = t.conversations
+    there = sa.exists().where(talks.c.id == t.intervals.c.conversation_id, talks.c.node == node)
+    return query.where(there)
 
 
-def open_conversations() -> sa.Select[Any]:
+def open_conversations(node: str | None = None) -> sa.Select[Any]:
     ids = _ids(t.conversations.c.id, t.conversation_open).union(
         _ids(t.intervals.c.conversation_id, t.intervals.c.id.in_(_open_interval_ids())),
         _ids(t.recordings.c.conversation_id, t.recording_open),
     )
-    return _by_id(t.conversations, ids)
+    return _of_node(t.conversations, node, _by_id(t.conversations, ids))
+
+
+def _of_node(table: sa.Table, node: str | None, query: sa.Select[Any]) -> sa.Select[Any]:
+    return query if node is None else query.where(table.c.node == node)
 
 
 def _open_interval_ids() -> sa.CompoundSelect[Any]:

@@ -18,7 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from recorderd.core import rows
 from recorderd.core.policy import ExtensionPolicy
 from recorderd.errors import StoreError
-from recorderd.store import changes, codec, engines, migrate, queries, sql_policy, tables, writes
+from recorderd.store import (
+    changes,
+    codec,
+    engines,
+    keeping_tables,
+    migrate,
+    queries,
+    sql_policy,
+    tables,
+    writes,
+)
 from recorderd.store.abc import AlarmRow, AuditRow, OpenRows, PolicyLogRow, PolicyRows, RuleRow, Store
 from recorderd.store.panel_tables import TABLES
 from recorderd.store.sql_chain import SqlChain
@@ -151,13 +161,15 @@ class SqlStore(Store):
     async def marks(self, conversation_id: str) -> list[rows.Mark]:
         return await self._ask(rows.Mark, queries.marks(conversation_id))
 
-    async def open_rows(self) -> OpenRows:
+    async def open_rows(self, node: str | None = None) -> OpenRows:
         async with self._begin(engines.ONE_INSTANT) as connection:
             return OpenRows(
-                conversations=tuple(await _rows(connection, rows.Conversation, queries.open_conversations())),
-                intervals=tuple(await _rows(connection, rows.Interval, queries.open_intervals())),
-                recordings=tuple(await _rows(connection, rows.Recording, queries.open_recordings())),
-                lanes=tuple(await _rows(connection, rows.Lane, queries.open_lanes())),
+                conversations=tuple(
+                    await _rows(connection, rows.Conversation, queries.open_conversations(node))
+                ),
+                intervals=tuple(await _rows(connection, rows.Interval, queries.open_intervals(node))),
+                recordings=tuple(await _rows(connection, rows.Recording, queries.open_recordings(node))),
+                lanes=tuple(await _rows(connection, rows.Lane, queries.open_lanes(node))),
             )
 
     async def cdrs(
@@ -185,6 +197,12 @@ class SqlStore(Store):
         self, since: float | None = None, until: float | None = None, *, limit: int | None = None
     ) -> list[AuditRow]:
         return (await self._ask(AuditRow, queries.newest(tables.audit, since, until, limit)))[::-1]
+
+    async def give_node(self, old: str, new: str) -> int:
+        async with self._begin(engines.WRITES) as connection:
+            for table in (tables.conversations, tables.lanes, keeping_tables.kept):
+                await connection.execute(_given(table, old, new))
+            return (await connection.execute(_given(tables.recordings, old, new))).rowcount
 
     # --- moving house ---
 
@@ -224,6 +242,10 @@ async def _rows(connection: AsyncConnection, cls: type[R], query: sa.Select[Any]
         return [codec.from_plain(cls, dict(row)) for row in found]
     except ValueError as error:
         raise StoreError(f"The database holds a row that is none: {error}") from error
+
+
+def _given(table: sa.Table, old: str, new: str) -> sa.Update:
+    return sa.update(table).where(table.c.node == old).values(node=new)
 
 
 async def _use_wal(connection: AsyncConnection) -> None:

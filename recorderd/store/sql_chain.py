@@ -81,11 +81,15 @@ class SqlChain(ChainStore):
     async def heads(self) -> list[ChainHead]:
         return await self._ask(ChainHead, sa.select(chain_heads).order_by(chain_heads.c.number))
 
-    async def unopened(self, since: float, limit: int = 100) -> list[rows.Recording]:
-        return await self._ask(rows.Recording, unopened(since, limit))
+    async def unopened(
+        self, since: float, limit: int = 100, *, node: str | None = None
+    ) -> list[rows.Recording]:
+        return await self._ask(rows.Recording, unopened(since, limit, node))
 
-    async def unsettled(self, since: float, ended_before: float, limit: int = 100) -> list[rows.Recording]:
-        return await self._ask(rows.Recording, unsettled(since, ended_before, limit))
+    async def unsettled(
+        self, since: float, ended_before: float, limit: int = 100, *, node: str | None = None
+    ) -> list[rows.Recording]:
+        return await self._ask(rows.Recording, unsettled(since, ended_before, limit, node))
 
     async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
         async with self._begin({}) as connection:
@@ -104,15 +108,17 @@ def cleaned(draft: Draft) -> Draft:
 # --- questions, pure, so that a test can ask the databases to explain them -----------------------------
 
 
-def unopened(since: float, limit: int) -> sa.Select[Any]:
+def unopened(since: float, limit: int, node: str | None = None) -> sa.Select[Any]:
     table = t.recordings
     query = sa.select(table).where(
         table.c.state.in_(_DONE), table.c.started_at >= since, ~_entered([kind.value for kind in OPENING])
     )
+    if node is not None:
+        query = query.where(table.c.node == node)
     return query.order_by(table.c.started_at, table.c.id).limit(limit)
 
 
-def unsettled(since: float, ended_before: float, limit: int) -> sa.Select[Any]:
+def unsettled(since: float, ended_before: float, limit: int, node: str | None = None) -> sa.Select[Any]:
     table, talks = t.recordings, t.conversations
     over = sa.exists().where(talks.c.id == table.c.conversation_id, talks.c.ended_at < ended_before)
     query = sa.select(table).where(
@@ -122,6 +128,8 @@ def unsettled(since: float, ended_before: float, limit: int) -> sa.Select[Any]:
         _entered([kind.value for kind in OPENING]),
         ~_entered([Kind.SETTLED.value]),
     )
+    if node is not None:
+        query = query.where(table.c.node == node)
     return query.order_by(table.c.started_at, table.c.id).limit(limit)
 
 

@@ -52,12 +52,14 @@ class SqlKeeping(KeepingStore):
             return bool(done.rowcount)
 
     async def new_recordings(
-        self, since: float, ended_before: float, limit: int = 100
+        self, since: float, ended_before: float, limit: int = 100, *, node: str | None = None
     ) -> list[rows.Recording]:
-        return await self._ask(rows.Recording, new_recordings(since, ended_before, limit))
+        return await self._ask(rows.Recording, new_recordings(since, ended_before, limit, node))
 
-    async def unfinished(self, now: float | None, limit: int = 100) -> list[Kept]:
-        return await self._ask(Kept, unfinished(now, limit))
+    async def unfinished(
+        self, now: float | None, limit: int = 100, *, node: str | None = None, but: KeepState | None = None
+    ) -> list[Kept]:
+        return await self._ask(Kept, unfinished(now, limit, node, but))
 
     async def walk(
         self,
@@ -66,8 +68,19 @@ class SqlKeeping(KeepingStore):
         until: float | None = None,
         after: Place | None = None,
         limit: int = 200,
+        node: str | None = None,
     ) -> list[Kept]:
-        return await self._ask(Kept, walk(states, until, after, limit))
+        return await self._ask(Kept, walk(states, until, after, limit, node))
+
+    async def without_object(self, node: str, limit: int = 100) -> list[Kept]:
+        return await self._ask(Kept, without_object(node, limit))
+
+    async def cached(self, node: str) -> int:
+        async with self._begin({}) as connection:
+            return int((await connection.execute(cached(node))).scalar_one())
+
+    async def least_played(self, node: str, limit: int = 100) -> list[Kept]:
+        return await self._ask(Kept, least_played(node, limit))
 
     async def walk_intervals(self, after: Place | None = None, limit: int = 1000) -> list[rows.Interval]:
         table = t.intervals
@@ -117,9 +130,9 @@ class SqlKeeping(KeepingStore):
                 )
             )
 
-    async def days(self, offset_s: int) -> list[DaySum]:
+    async def days(self, offset_s: int, *, node: str | None = None) -> list[DaySum]:
         async with self._begin({}) as connection:
-            made = (await connection.execute(_days(connection.dialect.name, offset_s))).all()
+            made = (await connection.execute(_days(connection.dialect.name, offset_s, node))).all()
         return [
             DaySum(
                 day=int(day),
@@ -144,26 +157,37 @@ class SqlKeeping(KeepingStore):
 # --- questions, pure, so that a test can ask the databases to explain them --------------------------
 
 
-def new_recordings(since: float, ended_before: float, limit: int) -> sa.Select[Any]:
+def new_recordings(since: float, ended_before: float, limit: int, node: str | None = None) -> sa.Select[Any]:
     table = t.recordings
     known = sa.exists().where(k.kept.c.recording_id == table.c.id)
     query = sa.select(table).where(
         table.c.state.in_(_DONE), table.c.started_at >= since, table.c.ended_at < ended_before, ~known
     )
+    query = _of(table, node, query)
     return query.order_by(table.c.started_at, table.c.id).limit(limit)
 
 
-def unfinished(now: float | None, limit: int) -> sa.Select[Any]:
+def unfinished(
+    now: float | None, limit: int, node: str | None = None, but: KeepState | None = None
+) -> sa.Select[Any]:
     table = k.kept
-    query = sa.select(table).where(k.kept_unfinished)
+    query = _of(table, node, sa.select(table).where(k.kept_unfinished))
     if now is not None:
         query = query.where(table.c.not_before <= now)
+    if but is not None:
+        query = query.where(table.c.state != but.value)
     return query.order_by(table.c.not_before, table.c.started_at).limit(limit)
 
 
-def walk(states: Sequence[KeepState], until: float | None, after: Place | None, limit: int) -> sa.Select[Any]:
+def walk(
+    states: Sequence[KeepState],
+    until: float | None,
+    after: Place | None,
+    limit: int,
+    node: str | None = None,
+) -> sa.Select[Any]:
     table = k.kept
-    query = sa.select(table).where(table.c.state.in_([state.value for state in states]))
+    query = _of(table, node, sa.select(table).where(table.c.state.in_([state.value for state in states])))
     if until is not None:
         query = query.where(table.c.started_at < until)
     if after is not None:
@@ -171,12 +195,44 @@ def walk(states: Sequence[KeepState], until: float | None, after: Place | None, 
     return query.order_by(table.c.started_at, table.c.recording_id).limit(limit)
 
 
+def without_object(node: str, limit: int) -> sa.Select[Any]:
+    table = k.kept
+    kept = sa.and_(table.c.state == KeepState.KEPT.value, table.c.object == "", table.c.name != "")
+    query = sa.select(table).where(table.c.node == node, kept)
+    return query.order_by(table.c.started_at, table.c.recording_id).limit(limit)
+
+
+def cached(node: str) -> sa.Select[Any]:
+    table = k.kept
+    total = sa.func.coalesce(sa.func.sum(table.c.size), 0)
+    return sa.select(total).where(table.c.node == node, k.kept_cached)
+
+
+def least_played(node: str, limit: int) -> sa.Select[Any]:
+    """Asked when the cache is full, and then for many at once: it reads the whole trail of plays."""
+    table, trail = k.kept, t.audit
+    played = (
+        sa.select(trail.c.object.label("id"), sa.func.max(trail.c.at).label("at"))
+        .where(trail.c.action.in_(["play", "download"]))
+        .group_by(trail.c.object)
+        .subquery()
+    )
+    last = sa.case((played.c.at > table.c.archived_at, played.c.at), else_=table.c.archived_at)
+    query = sa.select(table).outerjoin(played, played.c.id == table.c.recording_id)
+    query = query.where(table.c.node == node, k.kept_cached)
+    return query.order_by(last, table.c.recording_id).limit(limit)
+
+
+def _of(table: sa.Table, node: str | None, query: sa.Select[Any]) -> sa.Select[Any]:
+    return query if node is None else query.where(table.c.node == node)
+
+
 def _behind(at: sa.Column[Any], key: sa.Column[Any], place: Place) -> sa.ColumnElement[bool]:
     # The first half alone would do; the second lets the index find where to begin.
     return sa.and_(at >= place[0], sa.or_(at > place[0], key > place[1]))
 
 
-def _days(dialect: str, offset_s: int) -> sa.CompoundSelect[Any]:
+def _days(dialect: str, offset_s: int, node: str | None = None) -> sa.CompoundSelect[Any]:
     waiting = sa.select(
         _day(dialect, t.recordings.c.started_at, offset_s).label("day"),
         sa.literal("").label("format"),
@@ -206,6 +262,7 @@ def _days(dialect: str, offset_s: int) -> sa.CompoundSelect[Any]:
         .select_from(k.kept.outerjoin(t.recordings, t.recordings.c.id == k.kept.c.recording_id))
         .where(k.kept.c.state.in_([state.value for state in IN_PLACE]))
     )
+    waiting, archived = _of(t.recordings, node, waiting), _of(k.kept, node, archived)
     return sa.union_all(
         waiting.group_by("day"), archived.group_by("day", k.kept.c.format)
     ).order_by("day", "format")  # fmt: skip

@@ -91,6 +91,7 @@ conversations = sa.Table(
     _column("ended_at", Instant, null=True),
     _column("linkedids", Json),
     _column("joined", null=True),
+    _column("node"),
     _index("conversations_started_at", "started_at"),
     _index("conversations_open", "id", where=conversation_open),
 )
@@ -170,6 +171,7 @@ recordings = sa.Table(
     _column("lanes", Json),
     _column("reason"),
     _column("stereo"),
+    _column("node"),
     _index("recordings_conversation_id", "conversation_id", "segment"),
     _index("recordings_name", "name"),
     _index("recordings_started_at", "started_at"),
@@ -204,6 +206,7 @@ lanes = sa.Table(
     _column("stretches", Json),
     _column("duration_ms", Number),
     _column("note"),
+    _column("node"),
     _index("lanes_recording_id", "recording_id"),
     _index("lanes_open", "id", where=lane_open),
 )

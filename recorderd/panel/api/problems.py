@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from recorderd.errors import ControlError
+from recorderd.errors import BucketFault, ControlError
 from recorderd.panel.language import _
 from recorderd.panel.ports import FaultyInput, Refused
 
@@ -38,6 +38,8 @@ def unavailable(error: Exception) -> Refused:
     log.warning("%s", error)
     if isinstance(error, ControlError):
         return Unavailable(_("The recorder does not answer now. Your recordings are safe; try again soon."))
+    if isinstance(error, BucketFault):
+        return Unavailable(_("The object storage does not answer now. Try again soon."))
     return Unavailable(_("The database does not answer now. Try again soon."))
 
 

@@ -13,8 +13,9 @@ from recorderd.panel.ports.people import Viewer
 class Sound:
     """One recording that can be played: a segment of a conversation.
 
-    `state` is `ready`, `recording`, `making` (the mix is not made yet), `failed`, `gone` (expired, erased
-    or deleted; `note` says why and who) or `withheld` (this viewer may not play it). URLs, all GET:
+    `state` is `ready`, `recording`, `making` (the mix is not made yet), `failed`, `elsewhere` (on
+    another node's disk alone; `note` says which), `gone` (expired, erased or deleted; `note` says why and who) or
+    `withheld` (this viewer may not play it). URLs, all GET:
     `/media/{id}` plays (Range, HEAD), `/media/{id}/download` saves under `file_name`, `/media/{id}/peaks`
     is the waveform (`Media.peaks`). `needs_reason`: this viewer has still to say why, before any of the
     three answers anything but 428.
