@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from recorderd.archive.formats import FORMATS
 from recorderd.config import Config
 from recorderd.core.coverage import Coverage
-from recorderd.core.keeping import Kept
+from recorderd.core.keeping import IN_PLACE, Kept
 from recorderd.core.rows import Cdr, Interval, Recording
 
 if TYPE_CHECKING:
@@ -51,7 +51,14 @@ async def gather(store: Store, config: Config, start: float, now: float) -> Evid
     cdrs = await _cdrs(store, config, start)
     settled = [c for c in cdrs if c.end <= now - _SETTLES]
     kept = await _kept(store, recordings)
+    files |= {f"{k.folder}/{k.name}" for k in kept.values() if k.object and k.state in IN_PLACE}
+    recordings = [r for r in recordings if _is_here(config, r, kept.get(r.id))]
     return Evidence(intervals, settled, len(cdrs) - len(settled), recordings, files, kept)
+
+
+def _is_here(config: Config, recording: Recording, kept: Kept | None) -> bool:
+    """Whether its file can be looked for: not one that is on another node's disk alone."""
+    return config.node in ("", recording.node) or (kept is not None and bool(kept.object))
 
 
 async def _kept(store: Store, recordings: Sequence[Recording]) -> dict[str, Kept]:

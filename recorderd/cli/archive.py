@@ -161,13 +161,15 @@ def _erase(args: argparse.Namespace, config: Config) -> int:
         return await keeper.erase(args.person, who(), args.reason)
 
     erased = _with_keeper(config, work)
-    data = {name: list(getattr(erased, name)) for name in ("deleted", "held", "failed")}
+    data = {name: list(getattr(erased, name)) for name in ("deleted", "elsewhere", "held", "failed")}
     show(args, data, _erased_text)
     return Exit.NO if data["held"] or data["failed"] else Exit.OK
 
 
 def _erased_text(data: Mapping[str, Sequence[str]]) -> str:
     lines = [f"{len(data['deleted'])} recordings were erased"]
+    if data["elsewhere"]:
+        lines.append(f"{len(data['elsewhere'])} are other nodes' and go when the archive runs there")
     if data["held"]:
         lines.append(f"{len(data['held'])} are under a legal hold and go when it is over")
     if data["failed"]:
@@ -251,10 +253,15 @@ def _tag_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _with_keeper(config: Config, work: Callable[[Keeper], Awaitable[T]]) -> T:
     async def working(store: Store) -> T:
+        from recorderd.daemon.buckets import SOMEBODY_WAITS, stock_of
         from recorderd.daemon.ids import new_id
         from recorderd.daemon.keeper import Keeper
 
-        return await work(Keeper(store, config.spool.monitor, config.state, time.time, new_id))
+        stock = stock_of(config, store, SOMEBODY_WAITS)
+        keeper = Keeper(
+            store, config.spool.monitor, config.state, time.time, new_id, node=config.node, stock=stock
+        )
+        return await work(keeper)
 
     return with_store(config, working)
 

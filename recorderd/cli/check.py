@@ -32,6 +32,8 @@ def probes(etc: Path) -> tuple[Probe, ...]:
         probe_host.spool,
         probe_host.ffmpeg,
         probe_host.encryption,
+        probe_host.bucket,
+        probe_host.node,
         probe_host.daemon,
     )
 

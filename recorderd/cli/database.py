@@ -1,4 +1,4 @@
-"""db migrate, backup, restore, reindex: owns these four. Must not know a schema."""
+"""db migrate, backup, restore, reindex, give-node: owns these five. Must not know a schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from recorderd.cli import moments
-from recorderd.cli.command import Command, Exit
+from recorderd.cli.command import Command, Exit, Wrong
 from recorderd.cli.output import show
 from recorderd.cli.storing import sqlite_file, with_store
 from recorderd.config import Config
@@ -66,6 +66,30 @@ def _reindex(args: argparse.Namespace, config: Config) -> int:
     return Exit.OK
 
 
+def _give_node(args: argparse.Namespace, config: Config) -> int:
+    """Everything of one node becomes another's: a name for what had none, or a machine in another's place."""
+    old = "" if args.old == "-" else _node(args.old)
+    new = _node(args.new)
+
+    async def work(store: Store) -> int:
+        return await store.give_node(old, new)
+
+    count = with_store(config, work)
+    show(args, {"recordings": count}, lambda d: f"{d['recordings']} recordings are {new}'s now")
+    return Exit.OK
+
+
+def _node(name: str) -> str:
+    from recorderd.config.archive_keys import node
+
+    try:
+        if name:
+            return node(name)
+    except ValueError as error:
+        raise Wrong(str(error)) from None
+    raise Wrong("a node has a name; - stands for what has none")
+
+
 def _for_the_daemon(config: Config, work: Callable[[], T]) -> T:
     """Does the work; a database file that it made, as root, is given to the owner of its folder.
 
@@ -97,15 +121,21 @@ def _since(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help="7d, 2026-11-23 (default: from the beginning)")
 
 
+def _nodes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("old", metavar="OLD", help="whose they are now; - for those without a name")
+    parser.add_argument("new", metavar="NEW", help="whose they shall be")
+
+
 VERBS: Mapping[str, Command] = {
     "migrate": Command("bring the database up to this version", _migrate),
     "backup": Command("write everything to a new file", _backup, _file),
     "restore": Command("read a backup into an empty database", _restore, _file),
     "reindex": Command("make the panel's lists of calls anew", _reindex, _since),
+    "give-node": Command("make one node's recordings another's", _give_node, _nodes),
 }
 
 DB = Command(
-    "the database: migrate, backup, restore, reindex",
+    "the database: migrate, backup, restore, reindex, give-node",
     lambda args, config: VERBS[args.verb].run(args, config),
     _arguments,
 )

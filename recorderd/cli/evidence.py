@@ -40,12 +40,13 @@ def _verify(args: argparse.Namespace, config: Config) -> int:
 
     async def work(store: Store) -> Report:
         from recorderd.daemon import heads
+        from recorderd.daemon.buckets import bucket_of
         from recorderd.daemon.proof import Proof
 
         filed = await asyncio.to_thread(heads.read, config.state)
         proof = Proof(
             store, config.spool.monitor, public_key=public_key, filed=filed, published=published,
-            keys=_keyring(config),
+            keys=_keyring(config), node=config.node, bucket=bucket_of(config),
         )  # fmt: skip
         return await proof.run(since)
 
@@ -95,6 +96,8 @@ def _verified(data: Mapping[str, Any]) -> str:
     faults = [(f["kind"], f["sentence"]) for f in data["faults"][:_MOST_SHOWN]]
     more = len(data["faults"]) - len(faults)
     parts = [table(("looked at", "number"), counts)]
+    if data["elsewhere"]:
+        parts.append(f"{data['elsewhere']} files are on other nodes' disks alone: verify there")
     if data["notes"]:
         parts.append("\n".join(printable(note) for note in data["notes"][:_MOST_SHOWN]))
     if data["unsigned"]:
@@ -128,6 +131,7 @@ def _export(args: argparse.Namespace, config: Config) -> int:
 
     async def work(store: Store) -> Made:
         from recorderd.archive import signing
+        from recorderd.daemon.buckets import bucket_of
         from recorderd.daemon.bundle import Exporter, Wish
         from recorderd.daemon.ids import new_id
         from recorderd.daemon.keeper import Keeper
@@ -137,13 +141,13 @@ def _export(args: argparse.Namespace, config: Config) -> int:
         if not recordings:
             raise Wrong("there is no such recording", Exit.NO)
         keys = _keyring(config)
-        keeper = Keeper(store, config.spool.monitor, config.state, time.time, new_id)
+        keeper = Keeper(store, config.spool.monitor, config.state, time.time, new_id, node=config.node)
+        bucket = bucket_of(config)
         key = signing.load(config.signing_key)
         scope = _scope(args, since, until, config)
         wish = Wish(recordings=recordings, scope=scope, who=who())
-        return await Exporter(store, keeper, config.spool.monitor, config.state, key, keys).make(
-            wish, output, now
-        )
+        exporter = Exporter(store, keeper, config.spool.monitor, config.state, key, keys, bucket)
+        return await exporter.make(wish, output, now)
 
     made = with_store(config, work)
     show(args, asdict(made), _exported)

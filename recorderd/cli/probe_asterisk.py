@@ -137,13 +137,16 @@ async def _modules(client: AmiClient) -> list[Finding]:
 
 
 def files(config: Config, etc: Path) -> list[Finding]:
-    """What manager.conf, features.conf and cdr_manager.conf say, where we may read them."""
+    """What manager.conf, features.conf and cdr_manager.conf say, where we may read them; and asterisk.conf, where
+    this is one node of several.
+    """
     found: list[Finding] = []
-    for name, look in (
+    looks = [
         ("manager.conf", _manager_conf),
         ("features.conf", _features_conf),
         ("cdr_manager.conf", _cdr_manager_conf),
-    ):
+    ]
+    for name, look in [*looks, ("asterisk.conf", _asterisk_conf)] if config.node else looks:
         try:
             sections = asterisk_conf.read(etc / name)
         except OSError as error:
@@ -154,6 +157,15 @@ def files(config: Config, etc: Path) -> list[Finding]:
     return found or [
         Finding("asterisk's files", Level.OK, f"{etc}: rights, feature and CDR mappings are there")
     ]
+
+
+def _asterisk_conf(_config: Config, sections: asterisk_conf.Sections) -> list[Finding]:
+    if sections.get("options", {}).get("systemname"):
+        return []
+    sentence = (
+        "asterisk.conf: [options] has no systemname: calls of two nodes that begin in one second have one id"
+    )
+    return [Finding("asterisk's files", Level.PROBLEM, sentence, Exit.CONFIG)]
 
 
 def _warn(sentence: str) -> Finding:

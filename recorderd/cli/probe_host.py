@@ -19,7 +19,8 @@ from recorderd.cli.findings import Finding, Level
 from recorderd.cli.storing import with_store
 from recorderd.config import Config, merge_policy
 from recorderd.control.client import ControlClient
-from recorderd.errors import AudioError, ControlError, StoreError
+from recorderd.core.keeping import IN_PLACE
+from recorderd.errors import AudioError, ControlError, EvidenceError, RecorderdError, StoreError
 
 if TYPE_CHECKING:
     from recorderd.store.abc import PolicyRows, Store
@@ -152,6 +153,58 @@ def encryption(config: Config) -> list[Finding]:
         )
         found.append(Finding("encryption", Level.OK, sentence))
     return found
+
+
+def bucket(config: Config) -> list[Finding]:
+    """That the bucket takes an object, gives it back, overwrites nothing and deletes it."""
+    if not config.archive.objects.url:
+        return []
+    from recorderd.daemon.buckets import SOMEBODY_WAITS, bucket_of
+
+    key = f"{config.node}/.recorderd-check-{os.urandom(8).hex()}"
+    try:
+        found = bucket_of(config, SOMEBODY_WAITS)
+        assert found is not None
+        with tempfile.NamedTemporaryFile(prefix="recorderd-check-") as file:
+            file.write(key.encode())
+            file.flush()
+            found.put(key, Path(file.name))
+            again = found.put(key, Path(file.name))
+            back, _, _ = found.read(key, 0, len(key))
+            found.delete(key)
+    except RecorderdError as error:
+        return [Finding("bucket", Level.PROBLEM, str(error), exit_code(error))]
+    if back != key.encode() or again:
+        what = "overwrites what lies there" if again else "gives back something else than it was given"
+        return [Finding("bucket", Level.PROBLEM, f"{found} {what}: it is not to be trusted with recordings")]
+    return [Finding("bucket", Level.OK, f"{found} takes, gives back and deletes, and overwrites nothing")]
+
+
+def node(config: Config) -> list[Finding]:
+    """That this node's key signs the one chain, and that no rows are left that are nobody's."""
+    if not config.node:
+        return []
+    from recorderd.archive import signing
+
+    async def look(store: Store) -> tuple[str, int]:
+        heads = await store.chain.heads()
+        nameless = await store.keeping.walk(IN_PLACE, limit=1)
+        mine = [kept for kept in nameless if not kept.node]
+        return heads[-1].public_key if heads else "", len(mine)
+
+    try:
+        key, nobodys = with_store(config, look)
+        own = signing.load(config.signing_key, make=False).public if config.signing_key.exists() else ""
+    except (StoreError, EvidenceError) as error:
+        return [Finding("node", Level.PROBLEM, str(error), exit_code(error))]
+    found = []
+    if key and own and key != own:
+        sentence = f"{config.signing_key} is another key than the chain is signed with: nodes share one (evidence.key)"
+        found.append(Finding("node", Level.PROBLEM, sentence, Exit.CONFIG))
+    if nobodys:
+        sentence = f"there are recordings of before there were names: recorderd db give-node - {config.node}"
+        found.append(Finding("node", Level.WARNING, sentence))
+    return found or [Finding("node", Level.OK, f"this is {config.node}")]
 
 
 def daemon(config: Config) -> list[Finding]:

@@ -30,10 +30,11 @@ _REMEMBERED = 200
 
 
 class Alarms:
-    """`raise_` returns at once; webhook and command follow in the order of the alarms."""
+    """`raise_` returns at once; webhook and command follow in the order of the alarms. `node` is told with each."""
 
-    def __init__(self, settings: sections.Alarms, save: Callable[[Row], None]) -> None:
+    def __init__(self, settings: sections.Alarms, save: Callable[[Row], None], *, node: str = "") -> None:
         self.settings = settings
+        self.node = node
         self.recent: OrderedDict[str, AlarmRow] = OrderedDict()
         self.counts: dict[str, int] = {}
         self._save = save
@@ -41,10 +42,9 @@ class Alarms:
 
     def raise_(self, alarm: commands.Alarm) -> None:
         """Tell people."""
-        row = AlarmRow(
-            id=new_id(), at=alarm.at, kind=alarm.kind, sentence=alarm.sentence, keys=dict(alarm.keys)
-        )
-        log.error("%s", alarm.sentence, extra={"keys": {"kind": alarm.kind, **alarm.keys}})
+        keys = {**alarm.keys, **({"node": self.node} if self.node else {})}
+        row = AlarmRow(id=new_id(), at=alarm.at, kind=alarm.kind, sentence=alarm.sentence, keys=keys)
+        log.error("%s", alarm.sentence, extra={"keys": {"kind": alarm.kind, **keys}})
         self.counts[alarm.kind] = self.counts.get(alarm.kind, 0) + 1
         self.recent[row.id] = row
         while len(self.recent) > _REMEMBERED:

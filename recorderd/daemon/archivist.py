@@ -20,18 +20,18 @@ from pathlib import Path
 
 from recorderd import notify
 from recorderd.archive.encode import MachineFault
-from recorderd.archive.keyring import Keyring
 from recorderd.config import Config
 from recorderd.core.keeping import KeepState, Kept
 from recorderd.core.rows import Recording, Row
 from recorderd.daemon.alarms import Alarms
-from recorderd.daemon.chores import Chores
+from recorderd.daemon.buckets import NOBODY_WAITS, keyring_of, stock_of
+from recorderd.daemon.chores import Chores, bucket_waits
 from recorderd.daemon.ids import new_id
 from recorderd.daemon.keeper import Keeper
 from recorderd.daemon.pipeline import Overtaken, Pipeline, Tools
 from recorderd.daemon.policies import state_folder
 from recorderd.daemon.troubles import Troubles
-from recorderd.errors import AudioError, StoreError
+from recorderd.errors import AudioError, BucketFault, StoreError
 from recorderd.store import open_store
 from recorderd.store.asterisk_cdr import AsteriskCdrTable
 
@@ -39,7 +39,7 @@ log = logging.getLogger("recorderd.archive")
 
 KINDS = (
     "archive-encoder", "archive-disk", "archive-key", "archive-failed", "archive-store", "archive-cdr",
-    "archive-delete", "disk-low-water", "disk-high-water", "disk-soon-full",
+    "archive-delete", "archive-bucket", "archive-object", "disk-low-water", "disk-high-water", "disk-soon-full",
 )  # fmt: skip
 _NICENESS = 15
 _POLL_SECONDS = 2.0
@@ -52,20 +52,30 @@ _ALL_SECONDS = 3600.0
 class Archivist:
     """Make it in a running loop, then `run`, or `once` to do what is due and end; `close` it in either case.
 
-    `clock` gives seconds since the epoch; after `pause` seconds what stood still is tried again.
+    `clock` gives seconds since the epoch; after `pause` seconds what stood still is tried again. A request to the
+    bucket may take `bucket_seconds`.
     """
 
     def __init__(
-        self, config: Config, *, clock: Callable[[], float] = time.time, pause: float = _PAUSE_SECONDS
+        self,
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.time,
+        pause: float = _PAUSE_SECONDS,
+        bucket_seconds: float = NOBODY_WAITS,
     ) -> None:
         self._config = config
         self._clock = clock
         self._state = state_folder(config)
         self._lock = _alone(self._state / "archive.lock")
         self.store = open_store(config.store.url)
-        self.keeper = Keeper(self.store, config.spool.monitor, self._state, clock, new_id)
+        self._node = config.node or None
+        self._stock = stock_of(config, self.store, bucket_seconds)
+        self.keeper = Keeper(
+            self.store, config.spool.monitor, self._state, clock, new_id, node=config.node, stock=self._stock
+        )
         self._rows: list[Row] = []
-        self._alarms = Alarms(config.alarms, self._rows.append)
+        self._alarms = Alarms(config.alarms, self._rows.append, node=config.node)
         self.troubles = Troubles(self._alarms, KINDS, self._rows.append, clock)
         self._stopped = threading.Event()
         self._stopping = asyncio.Event()
@@ -79,10 +89,11 @@ class Archivist:
                 clock=clock,
                 table=self._table,
                 stopping=self._stopped,
-                keyring=Keyring(config.archive.encryption.keys, config.archive.encryption.key_id),
+                keyring=keyring_of(config),
+                stock=self._stock,
             )
         )
-        self._chores = Chores(config, self.store, self.keeper, self.troubles, clock)
+        self._chores = Chores(config, self.store, self.keeper, self.troubles, clock, self._stock)
         self._looked_at_all = 0.0
         self._pause_seconds = pause
 
@@ -121,7 +132,7 @@ class Archivist:
                 break
         await self._chores.all(self._clock())
         await self._flush()
-        return not await self.store.keeping.unfinished(None, limit=1)
+        return not await self.store.keeping.unfinished(None, limit=1, node=self._node)
 
     def stop(self) -> None:
         """End soon: what is being encoded is given up and taken again by the next start."""
@@ -169,7 +180,9 @@ class Archivist:
     async def _due(self, due: float | None, but: set[str]) -> tuple[Recording, Kept | None] | None:
         """The next recording to work on. Those whose row is gone cannot be worked on and are passed over."""
         keeping = self.store.keeping
-        for kept in await keeping.unfinished(due, limit=1000):
+        # What is encoded waits for a bucket that is away, and nothing else does.
+        resting = KeepState.LINKED if self._stock is not None and self._stock.bucket.resting else None
+        for kept in await keeping.unfinished(due, limit=1000, node=self._node, but=resting):
             if kept.recording_id in but:
                 continue
             if kept.state is KeepState.DELETING:
@@ -181,7 +194,8 @@ class Archivist:
         now = self._clock()
         every = now - self._looked_at_all >= _ALL_SECONDS
         since = 0.0 if every else now - _YOUNG_SECONDS
-        found = await keeping.new_recordings(since, now - self._config.archive.delay, limit=len(but) + 1)
+        before = now - self._config.archive.delay
+        found = await keeping.new_recordings(since, before, limit=len(but) + 1, node=self._node)
         new = next((recording for recording in found if recording.id not in but), None)
         if new is None and every:
             self._looked_at_all = now
@@ -206,6 +220,9 @@ class Archivist:
             if error.kind != "stop":
                 self.troubles.tell(f"archive-{error.kind}", f"The archive stands still: {error}")
             return False
+        except BucketFault as error:
+            await self._pipeline.failed(recording, str(error), counts=False)
+            self.troubles.tell("archive-bucket", bucket_waits(error))
         except AudioError as error:
             if await self._pipeline.failed(recording, str(error), counts=True):
                 sentence = f"{recording.name} stays as it is, its source is kept: {error}"
@@ -223,6 +240,8 @@ class Archivist:
     def _done(self, recording: Recording, row: Kept) -> None:
         for kind in ("archive-encoder", "archive-disk", "archive-key", "archive-cdr"):
             self.troubles.over(kind)
+        if row.object:
+            self.troubles.over("archive-bucket")
         self.troubles.over("archive-failed", recording.id)
         keys = {"recording": row.recording_id, "format": row.format, "findings": list(row.findings)}
         seen = f"; {', '.join(row.findings)}" if row.findings else ""

@@ -11,10 +11,10 @@ import asyncio
 import hashlib
 import os
 import zlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recorderd.archive import files, fingerprints, sealed, signing, verify_bundle
 from recorderd.core import chain
@@ -23,10 +23,13 @@ from recorderd.core.keeping import Copy, holds
 from recorderd.core.rows import Recording, Row
 from recorderd.daemon import bundle_readme, entries, heads
 from recorderd.daemon.keeper import Keeper
-from recorderd.daemon.proof_of_one import Known
+from recorderd.daemon.proof_of_one import Known, Place
 from recorderd.errors import EvidenceError
 from recorderd.store.abc import AuditRow, Store
 from recorderd.store.digests import digests, spelled
+
+if TYPE_CHECKING:
+    from recorderd.archive.objects import Bucket
 
 FORMAT = "recorderd-bundle-1"
 _PAGE = 1000
@@ -67,10 +70,12 @@ class Exporter:
         state: Path,
         key: signing.Key,
         keys: sealed.Keys = entries.NO_KEYS,
+        bucket: Bucket | None = None,
     ) -> None:
         self._store = store
         self._keeper = keeper
         self._monitor = monitor
+        self._place = Place(monitor=monitor, keys=keys, node=keeper.node or "", bucket=bucket)
         self._state = state
         self._key = key
         self._keys = keys
@@ -88,6 +93,9 @@ class Exporter:
         done = False
         try:
             for recording in wish.recordings:
+                if not self._place.has(recording.node):
+                    # Its files are on another disk: its own node's daemon enters them.
+                    continue
                 drafts = await entries.opening(
                     self._store, self._monitor, recording, now, "made by an export"
                 )
@@ -131,13 +139,13 @@ class Exporter:
 
     async def _contents(
         self, wish: Wish, now: float
-    ) -> tuple[dict[str, bytes], dict[str, Path], list[list[int]]]:
+    ) -> tuple[dict[str, bytes], dict[str, _Source], list[list[int]]]:
         ids = [recording.id for recording in wish.recordings]
         chains = await self._store.chain.entries_of(ids)
         kept = await self._keeper.keeping.kept(ids)
         ledger: dict[bytes, None] = {}
         more: dict[bytes, None] = {}
-        sounds: dict[str, Path] = {}
+        sounds: dict[str, _Source] = {}
         for recording in wish.recordings:
             known = Known(recording.id, tuple(chains[recording.id]), recording, kept.get(recording.id))
             named = entries.named(known.chain)
@@ -147,7 +155,8 @@ class Exporter:
             if known.last(Kind.DELETED) is None:
                 newest = known.last(Kind.KEPT, Kind.CLOSED)
                 wanted = newest.detail.get("files", {}) if newest else {}
-                sounds |= {f"audio/{name.lstrip('/')}": self._monitor / name for name in wanted}
+                object = known.kept.object if known.kept is not None else ""
+                sounds |= {f"audio/{name.lstrip('/')}": _Source(self._place, name, object) for name in wanted}
         found_heads = await self._store.chain.heads()
         shown, links, gaps = await self._links([e for mine in chains.values() for e in mine], found_heads)
         versions = {
@@ -221,11 +230,12 @@ class Exporter:
     # --- the file ------------------------------------------------------------------------------------
 
     def _write_file(
-        self, texts: dict[str, bytes], sounds: dict[str, Path], manifest: dict[str, Any], path: Path, part: Path,
-        recordings: int,
+        self, texts: dict[str, bytes], sounds: dict[str, _Source], manifest: dict[str, Any], path: Path,
+        part: Path, recordings: int,
     ) -> Made:  # fmt: skip
-        there = {name: sound for name, sound in sorted(sounds.items()) if sound.is_file()}
-        size = sum(sound.stat().st_size for sound in there.values()) + sum(map(len, texts.values()))
+        sizes = {name: size for name, sound in sorted(sounds.items()) if (size := sound.size()) is not None}
+        there = {name: sounds[name] for name in sizes}
+        size = sum(sizes.values()) + sum(map(len, texts.values()))
         if size > _MOST_BYTES or len(there) > _MOST_FILES:
             raise EvidenceError(
                 f"{size} bytes in {len(there)} files are too much for one bundle: choose less"
@@ -250,18 +260,42 @@ class Exporter:
         )  # fmt: skip
 
     def _fill(
-        self, zip: _Zip, texts: dict[str, bytes], sounds: dict[str, Path], manifest: dict[str, Any]
+        self, zip: _Zip, texts: dict[str, bytes], sounds: dict[str, _Source], manifest: dict[str, Any]
     ) -> None:
         listed = {name: zip.put(name, [text]) for name, text in texts.items()}
-        listed |= {
-            name: zip.put(name, fingerprints.blocks(sound, self._keys)) for name, sound in sounds.items()
-        }
+        listed |= {name: zip.put(name, sound.blocks()) for name, sound in sounds.items()}
         signed = chain.canonical({**manifest, "public_key": self._key.public, "files": listed})
         zip.put("manifest.json", [signed])
         zip.put(
             "manifest.sig", [f"{self._key.sign(b'recorderd bundle 1' + bytes([10]) + signed)}\n".encode()]
         )
         zip.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A recording's sound, here or in the bucket."""
+
+    place: Place
+    name: str
+    object: str
+
+    def size(self) -> int | None:
+        """In bytes, None where there is none. Raises AudioError."""
+        try:
+            sound = self.place.opened(self.name, self.object)
+        except fingerprints.NotThere:
+            return None
+        sound.close()
+        return sound.size
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of it. Raises AudioError."""
+        sound = self.place.opened(self.name, self.object)
+        try:
+            yield from fingerprints.parts(sound)
+        finally:
+            sound.close()
 
 
 class _Zip:

@@ -6,6 +6,7 @@ Owns when each falls due and what people are told of it. Must not know how any o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -16,13 +17,20 @@ from recorderd.config import Config
 from recorderd.daemon import outlook
 from recorderd.daemon.expiry import Expiry, Gone
 from recorderd.daemon.keeper import Keeper
+from recorderd.daemon.stock import Stock
 from recorderd.daemon.troubles import Troubles
-from recorderd.errors import AudioError
+from recorderd.errors import AudioError, BucketFault
 from recorderd.store.abc import Store
 
 log = logging.getLogger("recorderd.archive")
 
 _DAY = 86_400.0
+_SOON = 600.0
+
+
+def bucket_waits(error: BucketFault) -> str:
+    """What people are told."""
+    return f"What is kept waits here for the bucket, and every source stays: {error}"
 
 
 class Chores:
@@ -35,34 +43,43 @@ class Chores:
         keeper: Keeper,
         troubles: Troubles,
         clock: Callable[[], float],
+        stock: Stock | None = None,
     ) -> None:
         self._config = config
         self._store = store
         self._keeper = keeper
         self._troubles = troubles
         self._clock = clock
+        self._stock = stock
         settings = config.archive
         self._expiry = Expiry(keeper, store.keeping, settings.rules, settings.default)
-        # Every so many seconds; in this order, since what is erased need not be expired.
-        self._chores: tuple[tuple[float, Callable[[float], Awaitable[None]]], ...] = (
+        # Every so many seconds, or as many as the chore itself says; in this order, since what is erased need not
+        # be expired.
+        self._chores: tuple[tuple[float, Callable[[float], Awaitable[float | None]]], ...] = (
             (_DAY, self._erase_again),
             (3600.0, self._expire),
+            (_DAY, self._sweep_bucket),
+            (60.0, self._mind_bucket),
             (60.0, self._watch_water),
             (6 * 3600.0, self._look_ahead),
         )
         self._done_at: dict[int, float] = {}
 
-    async def due(self, now: float) -> None:
-        """Those whose time has come."""
+    async def due(self, now: float) -> bool:
+        """Those whose time has come; whether there is more of one of them at once."""
+        again = False
         for number, (every, chore) in enumerate(self._chores):
             if now - self._done_at.get(number, float("-inf")) >= every:
-                await chore(now)
-                self._done_at[number] = now
+                soon = await chore(now)
+                self._done_at[number] = now if soon is None else now - every + soon
+                again = again or soon == 0
+        return again
 
     async def all(self, now: float) -> None:
         """Every one, now."""
         self._done_at.clear()
-        await self.due(now)
+        while await self.due(now):
+            pass
 
     async def _erase_again(self, _now: float) -> None:
         """A restored backup may have brought back what was erased or deleted."""
@@ -81,11 +98,53 @@ class Chores:
     async def _expire(self, now: float) -> None:
         self._told(await self._expiry.expire(now))
 
+    async def _mind_bucket(self, _now: float) -> float | None:
+        """What was kept before there was a bucket goes there too, and files here make room for others."""
+        if self._stock is None:
+            return None
+        try:
+            older = await self._stock.bring_older()
+            left = await self._stock.make_room()
+        except BucketFault as error:
+            self._troubles.tell("archive-bucket", bucket_waits(error))
+            return None
+        for id, sentence in older.failed.items():
+            self._troubles.tell("archive-failed", sentence, id)
+        for id, sentence in left.failed.items():
+            self._troubles.tell("archive-object", sentence, id)
+        if left.count:
+            log.info("%d files made room here: they are played from the bucket", left.count)
+        if not older.count:
+            return None
+        self._troubles.over("archive-bucket")
+        return 0.0
+
+    async def _sweep_bucket(self, _now: float) -> float | None:
+        """A bucket that was restored may have what was deleted; and what must be there is looked for."""
+        if self._stock is None:
+            return None
+        try:
+            back, missing = await self._stock.sweep()
+        except BucketFault as error:
+            self._troubles.tell("archive-bucket", bucket_waits(error))
+            return _SOON
+        self._troubles.over("archive-bucket")
+        if back:
+            log.warning("%d deleted recordings were in the bucket again: deleted again", len(back))
+        for id in missing:
+            self._troubles.tell("archive-object", f"The object of recording {id} is gone from the bucket", id)
+        return None
+
     async def _watch_water(self, now: float) -> None:
         marks = self._config.archive.disk
         try:
             place = await asyncio.to_thread(disk.usage, self._config.spool.monitor)
             level = place.level(marks.low_water, marks.high_water)
+            if level is Level.HIGH and self._stock is not None:
+                with contextlib.suppress(BucketFault):
+                    await self._stock.make_room(self._is_fine)
+                place = await asyncio.to_thread(disk.usage, self._config.spool.monitor)
+                level = place.level(marks.low_water, marks.high_water)
             if level is Level.HIGH and marks.when_full == "expire":
                 self._told(await self._expiry.make_room(now, self._is_fine))
                 place = await asyncio.to_thread(disk.usage, self._config.spool.monitor)

@@ -18,7 +18,9 @@ from recorderd.errors import AudioError
 from recorderd.store.keeping import KeepingStore
 
 # Everything that has audio; what is being encoded this moment is left for the next time.
-_WITH_AUDIO = (KeepState.WAITING, KeepState.ENCODED, KeepState.LINKED, KeepState.KEPT)
+_WITH_AUDIO = (
+    KeepState.WAITING, KeepState.ENCODED, KeepState.LINKED, KeepState.STORED, KeepState.KEPT,
+)  # fmt: skip
 _BATCH = 200
 WHO = "retention"
 
@@ -70,7 +72,10 @@ class Expiry:
     ) -> AsyncIterator[Gone]:
         holds = await self._keeping.holds()
         after = None
-        while page := await self._keeping.walk(_WITH_AUDIO, until=until, after=after, limit=_BATCH):
+        node = self._keeper.node
+        while page := await self._keeping.walk(
+            _WITH_AUDIO, until=until, after=after, limit=_BATCH, node=node
+        ):
             after = (page[-1].started_at, page[-1].recording_id)
             subjects = await self._keeper.subjects([kept.recording_id for kept in page])
             for kept in page:

@@ -45,6 +45,8 @@ class Notary:
         clock: Callable[[], float],
         tell: Callable[[str, str], object],
         keys: sealed.Keys = entries.NO_KEYS,
+        *,
+        node: str = "",
     ) -> None:
         self._store = store
         self._monitor = monitor
@@ -53,6 +55,8 @@ class Notary:
         self._clock = clock
         self._tell = tell
         self._keys = keys
+        # Other nodes' files are on other disks: their own notaries enter them.
+        self._node = node or None
         self._key: signing.Key | None = None
         self._wake = asyncio.Event()
         self._heard: dict[str, None] = {}
@@ -128,11 +132,14 @@ class Notary:
             del self._uniqueids[uniqueid]
         if self._signed != heads.day_of(now):
             await self._sign(now)
+        if self._node is not None:
+            # Another node may have signed.
+            await heads.keep_apart(self._store, self._state)
 
     async def _open(self, since: float, note: str) -> int:
         now = self._clock()
         stuck = {id for id, at in self._stuck.items() if at > now}
-        found = await self._store.chain.unopened(since, limit=len(stuck) + _AT_ONCE)
+        found = await self._store.chain.unopened(since, limit=len(stuck) + _AT_ONCE, node=self._node)
         count = 0
         for recording in found:
             self._heard.pop(recording.id, None)
@@ -161,7 +168,7 @@ class Notary:
         return bool(self._heard)
 
     async def _settle(self, since: float, now: float) -> int:
-        found = await self._store.chain.unsettled(since, now - SETTLE, limit=_AT_ONCE)
+        found = await self._store.chain.unsettled(since, now - SETTLE, limit=_AT_ONCE, node=self._node)
         drafts = [await entries.settled(self._store, recording) for recording in found]
         await self._store.chain.append(drafts, self._clock())
         return len(found)

@@ -1,6 +1,7 @@
 """One recording's way through the archive, step by step, each of which a crash may interrupt.
 
-Owns the order: encode beside the source, remember it, point the CDR rows at it, only then remove the source.
+Owns the order: encode beside the source, remember it, point the CDR rows at it, bring it into the bucket where
+there is one, only then remove the source.
 Must not know when a recording is taken, nor what is done about a fault.
 """
 
@@ -22,6 +23,7 @@ from recorderd.core.keeping import KeepState, Kept, Subject
 from recorderd.core.rows import Lane, Recording, RecordingState
 from recorderd.daemon import entries
 from recorderd.daemon.keeper import Keeper, new_row
+from recorderd.daemon.stock import Stock
 from recorderd.errors import AudioError
 from recorderd.store.abc import Store
 from recorderd.store.asterisk_cdr import AsteriskCdrTable
@@ -48,6 +50,7 @@ class Tools:
     table: AsteriskCdrTable | None
     stopping: threading.Event
     keyring: Keyring = Keyring()  # noqa: RUF009 - frozen
+    stock: Stock | None = None
 
 
 class Pipeline:
@@ -61,7 +64,8 @@ class Pipeline:
             KeepState.WAITING: self._take,
             KeepState.TAKEN: self._take,
             KeepState.ENCODED: self._link,
-            KeepState.LINKED: self._clean,
+            KeepState.LINKED: self._store,
+            KeepState.STORED: self._clean,
         }
 
     async def run(self, recording: Recording, kept: Kept | None) -> Kept:
@@ -217,6 +221,19 @@ class Pipeline:
             since = recording.started_at - _CDR_BEFORE_SECONDS
             await table.rename(recording.name, row.name, since)
         return await self._advance(replace(row, state=KeepState.LINKED), state)
+
+    async def _store(self, recording: Recording, row: Kept, state: KeepState | None) -> Kept:
+        """Into the bucket, and read back."""
+        stock = self._tools.stock
+        if stock is None or not row.name:
+            return await self._clean(recording, row, state)
+        brought = await stock.bring(row)
+        done = replace(brought, state=KeepState.STORED, attempts=0, not_before=0.0, error="")
+        try:
+            return await self._advance(done, state)
+        except Overtaken:
+            await stock.overtaken(row)
+            raise
 
     async def _clean(self, recording: Recording, row: Kept, state: KeepState | None) -> Kept:
         """The source goes last of all."""

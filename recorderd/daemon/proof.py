@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recorderd.archive import sealed, signing
 from recorderd.core import chain
@@ -17,9 +18,12 @@ from recorderd.core.chain import OPENING, ChainEntry, ChainHead
 from recorderd.core.chain_walk import Fault, Walk, check_heads
 from recorderd.core.rows import Recording, Row
 from recorderd.daemon import entries, proof_of_one
-from recorderd.daemon.proof_of_one import Known
+from recorderd.daemon.proof_of_one import Known, Place
 from recorderd.store.abc import Store
 from recorderd.store.digests import digests
+
+if TYPE_CHECKING:
+    from recorderd.archive.objects import Bucket
 
 _PAGE = 500
 _IDS = 200
@@ -33,6 +37,7 @@ class Report:
     heads: int = 0
     recordings: int = 0
     files: int = 0
+    elsewhere: int = 0
     rows: int = 0
     public_key: str = ""
     unsigned: int = 0
@@ -50,15 +55,14 @@ class Proof:
     def __init__(
         self, store: Store, monitor: Path, *, public_key: str, filed: Sequence[ChainHead] = (),
         published: Sequence[ChainHead] = (), patience: float = 2.0,
-        keys: sealed.Keys = entries.NO_KEYS,
+        keys: sealed.Keys = entries.NO_KEYS, node: str = "", bucket: Bucket | None = None,
     ) -> None:  # fmt: skip
         self._store = store
-        self._monitor = monitor
+        self._place = Place(monitor=monitor, keys=keys, node=node, bucket=bucket)
         self._key = public_key
         self._filed = filed
         self._published = published
         self._patience = patience
-        self._keys = keys
         self._hashes: dict[str, str] = {}
         self.report = Report(public_key=public_key)
 
@@ -136,13 +140,14 @@ class Proof:
                 recording = recordings.get(id)
                 known = Known(id, tuple(chains.get(id, ())), recording, kept.get(id))
                 rows = await self._rows(known, recording)
-                looked = await asyncio.to_thread(proof_of_one.files, known, self._monitor, self._keys)
+                looked = await asyncio.to_thread(proof_of_one.files, known, self._place)
                 self._hashes |= looked.strange
                 faults = [*proof_of_one.rows(known, digests(rows)), *proof_of_one.life(known), *looked.faults]
                 found += [(id, fault) for fault in faults]
                 if count:
                     self.report.recordings += 1
                     self.report.files += looked.count
+                    self.report.elsewhere += looked.elsewhere
                     self.report.rows += len(rows)
                     self.report.unsettled += not known.settled
         return found

@@ -6,10 +6,11 @@ Owns the comparison. Must not know where rows and entries come from.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recorderd.archive import fingerprints, sealed
 from recorderd.core.chain import OPENING, ChainEntry, Kind
@@ -18,6 +19,9 @@ from recorderd.core.keeping import IN_PLACE, KeepState, Kept
 from recorderd.core.rows import Recording
 from recorderd.daemon.entries import LATE, named
 from recorderd.errors import AudioError
+
+if TYPE_CHECKING:
+    from recorderd.archive.objects import Bucket
 
 S = KeepState
 
@@ -42,11 +46,51 @@ class Known:
         return self.last(Kind.SETTLED) is not None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where audio is read: below `monitor`, for a `node` (empty: for all there is), and in the `bucket`."""
+
+    monitor: Path
+    keys: sealed.Keys
+    node: str = ""
+    bucket: Bucket | None = None
+
+    def has(self, node: str) -> bool:
+        """Whether that node's files are here."""
+        return self.node in ("", node)
+
+    def file(self, name: str) -> dict[str, int | str]:
+        """What a file here is known by. Raises AudioError."""
+        return fingerprints.of(self.monitor / name, self.keys)
+
+    def object(self, key: str) -> dict[str, int | str]:
+        """What an object is known by. Raises AudioError."""
+        if self.bucket is None:
+            raise AudioError(f"{key} is in a bucket, and archive.objects.url does not say in which")
+        sound = self.bucket.opened(key, self.keys)
+        try:
+            return fingerprints.of_sound(sound)
+        finally:
+            sound.close()
+
+    def opened(self, name: str, key: str) -> sealed.Sound:
+        """The sound of a kept file: the one here, else its object. Raises AudioError, NotThere."""
+        path = self.monitor / name
+        if self.bucket is not None and key and not os.path.lexists(path):
+            return self.bucket.opened(key, self.keys)
+        if not os.path.lexists(path):
+            raise fingerprints.NotThere(f"{path} is not there")
+        return sealed.opened(path, self.keys)
+
+
 @dataclass(slots=True)
 class Looked:
-    """What was found on the disk. `strange` are the hashes of files that are not what they were."""
+    """What was found on the disk and in the bucket. `strange` are the hashes of files that are not what they were;
+    `elsewhere` are files on other nodes' disks alone.
+    """
 
     count: int = 0
+    elsewhere: int = 0
     faults: list[Fault] = field(default_factory=list)
     strange: dict[str, str] = field(default_factory=dict)
 
@@ -96,7 +140,7 @@ def life(known: Known) -> Iterator[Fault]:
     elif kept is not None and (row is None or row.state in (S.WAITING, S.TAKEN) or _file(row) != _kept(kept)):
         sentence = f"{what} does not name the file that entry {kept.sequence} does"
         yield Fault(kind="row-changed" if row else "row-gone", what=what, sentence=sentence)
-    elif kept is None and row is not None and row.name and row.state in (S.LINKED, S.KEPT):
+    elif kept is None and row is not None and row.name and row.state in (S.LINKED, S.STORED, S.KEPT):
         yield Fault(kind="row-added", what=what, sentence=f"{what} names a file that nobody entered")
 
 
@@ -116,30 +160,45 @@ def _kept(entry: ChainEntry) -> tuple[str, Any, Any]:
 # --- files -------------------------------------------------------------------------------------------
 
 
-def files(known: Known, monitor: Path, keys: sealed.Keys) -> Looked:
-    """Every file that must be there, and those that must not."""
+def files(known: Known, place: Place) -> Looked:
+    """Every file and object that must be there, and those that must not."""
     looked = Looked()
-    if known.kept is not None and known.kept.state is S.DELETING:
+    row = known.kept
+    if row is not None and row.state is S.DELETING:
         return looked
     if known.last(Kind.DELETED) is not None:
-        _nothing_left(known, monitor, looked)
+        _nothing_left(known, place, looked)
         return looked
+    elsewhere = known.recording is not None and not place.has(known.recording.node)
     for name, file in expected(known).items():
-        looked.count += 1
-        try:
-            found = fingerprints.of(monitor / name, keys)
-        except fingerprints.NotThere:
-            sentence = f"{name} of recording {known.id} is gone"
-            looked.faults.append(Fault(kind="file-gone", what=name, sentence=sentence))
-        except sealed.Tampered as error:
-            looked.faults.append(Fault(kind="file-changed", what=name, sentence=str(error)))
-        except AudioError as error:
-            looked.faults.append(Fault(kind="file-unread", what=name, sentence=str(error)))
-        else:
-            if found != file:
-                looked.strange[name] = str(found["sha256"])
-                looked.faults.append(_different(name, known.id, found, file))
+        object = row.object if row is not None and name == f"{row.folder}/{row.name}" else ""
+        if object:
+            _look(looked, known.id, object, file, partial(place.object, object))
+        # The file here is what must be, unless there is an object: then it may have made room.
+        if elsewhere:
+            looked.elsewhere += not object
+        elif not object or os.path.lexists(place.monitor / name):
+            _look(looked, known.id, name, file, partial(place.file, name))
     return looked
+
+
+def _look(
+    looked: Looked, id: str, name: str, file: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]
+) -> None:
+    looked.count += 1
+    try:
+        found = read()
+    except fingerprints.NotThere:
+        sentence = f"{name} of recording {id} is gone"
+        looked.faults.append(Fault(kind="file-gone", what=name, sentence=sentence))
+    except sealed.Tampered as error:
+        looked.faults.append(Fault(kind="file-changed", what=name, sentence=str(error)))
+    except AudioError as error:
+        looked.faults.append(Fault(kind="file-unread", what=name, sentence=str(error)))
+    else:
+        if found != file:
+            looked.strange[name] = str(found["sha256"])
+            looked.faults.append(_different(name, id, found, file))
 
 
 def expected(known: Known) -> dict[str, Any]:
@@ -151,7 +210,7 @@ def expected(known: Known) -> dict[str, Any]:
         under_way = row is not None and row.state is S.ENCODED and f"{row.folder}/{row.name}" in made
         return {} if under_way else made
     beside = f"{row.folder}/{row.mix}" if row is not None and row.mix else ""
-    at_work = row is not None and row.state in (S.ENCODED, S.LINKED)
+    at_work = row is not None and row.state in (S.ENCODED, S.LINKED, S.STORED)
     mixes = {name: file for name, file in made.items() if name == beside and not at_work}
     return {**mixes, **kept.detail["files"]}
 
@@ -163,9 +222,17 @@ def _different(name: str, id: str, found: Mapping[str, Any], file: Mapping[str, 
     return Fault(kind="file-changed", what=name, sentence=f"{name} of recording {id} is not what was entered")
 
 
-def _nothing_left(known: Known, monitor: Path, looked: Looked) -> None:
+def _nothing_left(known: Known, place: Place, looked: Looked) -> None:
     names = {name for entry in known.chain for name in entry.detail.get("files", {})}
-    for name in sorted(names):
-        if os.path.lexists(monitor / name):
-            sentence = f"{name} of recording {known.id} is there, though it was deleted"
-            looked.faults.append(Fault(kind="file-back", what=name, sentence=sentence))
+    back = [name for name in sorted(names) if os.path.lexists(place.monitor / name)]
+    object = known.kept.object if known.kept is not None else ""
+    try:
+        if object and place.bucket is not None and place.object(object):
+            back.append(object)
+    except fingerprints.NotThere:
+        pass
+    except AudioError as error:
+        looked.faults.append(Fault(kind="file-unread", what=object, sentence=str(error)))
+    for name in back:
+        sentence = f"{name} of recording {known.id} is there, though it was deleted"
+        looked.faults.append(Fault(kind="file-back", what=name, sentence=sentence))

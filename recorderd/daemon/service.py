@@ -31,7 +31,7 @@ from recorderd.core import commands, events
 from recorderd.core.engine import Engine, Settings
 from recorderd.core.places import FROZEN
 from recorderd.core.policy import Mode, Policy
-from recorderd.core.rows import Cdr, Outcome, Row
+from recorderd.core.rows import Cdr, Conversation, Lane, Outcome, Recording, Row
 from recorderd.daemon import water
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
@@ -76,7 +76,7 @@ class Service:
         state = state_folder(config)
         self.store = open_store(config.store.url)
         self.journal = Journal(state / "journal", self.store, tell=self._journal_says)
-        self.alarms = Alarms(config.alarms, self.journal.write)
+        self.alarms = Alarms(config.alarms, self.journal.write, node=config.node)
         self.policies = Policies(config, self.store, self._policy_changed, self.alarms.say)
         lanes = (config.spool.lanes, *config.spool.fallback)
         settings = Settings(
@@ -125,7 +125,7 @@ class Service:
         self.indexer = Indexer(self.store, self.journal, config.names, time.time)
         self.notary = Notary(
             self.store, config.spool.monitor, state, config.signing_key, time.time, self.alarms.say,
-            Keyring(config.archive.encryption.keys, config.archive.encryption.key_id),
+            Keyring(config.archive.encryption.keys, config.archive.encryption.key_id), node=config.node,
         )  # fmt: skip
         self.linker = Linker(
             self.store,
@@ -161,7 +161,7 @@ class Service:
                 commands.Unwatch: self._unwatch,
                 commands.RemoveFile: lambda c: self.spool.remove(c.path),
                 commands.Mix: self.archive.mix,
-                commands.Save: self.journal.write,
+                commands.Save: self._save,
                 commands.Alarm: self.alarms.raise_,
             }
         )
@@ -231,7 +231,7 @@ class Service:
         """Take up what was open. Rows of before may still be in the journal: they go first."""
         await self.journal.drain(_OPEN_ROWS_SECONDS)
         try:
-            rows = await asyncio.wait_for(self.store.open_rows(), _OPEN_ROWS_SECONDS)
+            rows = await asyncio.wait_for(self.store.open_rows(self.config.node or None), _OPEN_ROWS_SECONDS)
         except (StoreError, TimeoutError) as error:
             self.alarms.say("store", f"What was open before the start is not known: {error}")
             return
@@ -365,6 +365,12 @@ class Service:
         for one in (replace(event, ended=known), *held):
             self._take_in(one)
 
+    def _save(self, row: Row) -> None:
+        """Into the journal, as this node's: the core does not know that there are others."""
+        if self.config.node and isinstance(row, Conversation | Recording | Lane):
+            row = replace(row, node=self.config.node)
+        self.journal.write(row)
+
     def _row_saved(self, row: Row) -> None:
         """The ledger grew: those who read it look again."""
         self.linker.hear(row)
@@ -488,7 +494,9 @@ def _sounds(config: Config) -> str:
     return str(folder if config.feature.prompts == "tones" else folder / config.feature.prompts)
 
 
-_FIXED = ("asterisk", "agi", "control", "store", "state", "spool", "channels", "feature", "cdr", "evidence")
+_FIXED = (
+    "node", "asterisk", "agi", "control", "store", "state", "spool", "channels", "feature", "cdr", "evidence",
+)  # fmt: skip
 
 
 async def run(config: Config) -> None:

@@ -33,9 +33,9 @@ class Troubles:
         return len(self._on)
 
     def adopt(self, active: Iterable[AlarmRow]) -> None:
-        """Those that were on before a restart."""
+        """Those of this node that were on before a restart."""
         for row in active:
-            if row.kind in self._kinds:
+            if row.kind in self._kinds and row.keys.get("node", self._alarms.node) == self._alarms.node:
                 self._on[row.kind, row.keys.get("about", "")] = row
 
     def tell(self, kind: str, sentence: str, about: str = "") -> None:
