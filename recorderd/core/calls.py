@@ -10,8 +10,12 @@ winner never had a DialBegin, an Originate's DialBegin names no caller. No order
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from sys import intern
+from types import MappingProxyType
+from typing import Any
 
 from recorderd.core import events
 from recorderd.core.policy import Situation
@@ -89,7 +93,7 @@ class Channel:
     took_place: bool = False
     dialled: tuple[str, ...] = ()
     context: str = ""
-    ringing: set[str] = field(default_factory=set)
+    ringing: tuple[str, ...] = ()
     rung_by: str | None = None
     consulted: tuple[str, ...] = ()
 
@@ -115,11 +119,19 @@ class Bridge:
 
     uniqueid: str
     technology: str
-    members: dict[str, None] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
+
+    def add(self, uniqueid: str) -> None:
+        """It comes in, or is in already."""
+        if uniqueid not in self.members:
+            self.members += (uniqueid,)
 
 
 class Calls:
-    """All channels and bridges. `apply` one event at a time, then ask."""
+    """All channels and bridges. `apply` one event at a time, then ask.
+
+    Ten thousand calls are held at once: equal texts are one object, and what is empty or small is a tuple.
+    """
 
     def __init__(self, names: Names | None = None) -> None:
         self.names = names or Names()
@@ -128,6 +140,22 @@ class Calls:
         self._by_name: dict[str, str] = {}
         self._departed: dict[str, float] = {}
         self._unheard_since = 0.0
+        self._learn: Mapping[type[events.Event], Callable[[Any], set[str]]] = MappingProxyType(
+            {
+                events.Newchannel: self._newchannel,
+                events.DialBegin: self._dial_begin,
+                events.DialEnd: self._dial_ended,
+                events.Pickup: self._pickup,
+                events.BlindTransfer: self._blind_transfer,
+                events.Consult: self._consult,
+                events.BridgeEnter: self._enter,
+                events.BridgeLeave: self._left,
+                events.BridgeDestroy: self._bridge_destroy,
+                events.Hangup: self._hangup,
+                events.Resync: self._resync,
+                events.ConnectionLost: self._connection_lost,
+            }
+        )
 
     # --- questions -----------------------------------------------------------------------------
 
@@ -196,26 +224,25 @@ class Calls:
         uniqueid = self._by_name.get(channel.name[:-1] + ("2" if half == ";1" else "1"))
         return self.channels.get(uniqueid) if uniqueid else None
 
-    def situation(self, members: frozenset[str], at: float, expected: tuple[Party, ...] = ()) -> Situation:
-        """These channels (and parties not yet there) as policy sees them; the zone is policy's to fill in."""
-        channels = [self.channels[u] for u in sorted(members, key=self._order) if u in self.channels]
+    def situation(
+        self, members: frozenset[str], at: float, expected: tuple[Party, ...] = (), zone: tzinfo = UTC
+    ) -> Situation:
+        """These channels (and parties not yet there) as policy sees them, at `at` where it is `zone`."""
+        found = [channel for u in members if (channel := self.channels.get(u))]
+        channels = sorted(found, key=_callers_first)
         return Situation(
             at=at,
             parties=tuple(c.party() for c in channels) + expected,
             dialled=tuple(dict.fromkeys(n for c in channels for n in c.dialled)),
             contexts=tuple(dict.fromkeys(c.context for c in channels if c.context)),
             trunks=tuple(dict.fromkeys(_peer(c.name) for c in channels if not c.extension)),
+            zone=zone,
         )
 
     def named(self, name: str) -> Channel | None:
         """A channel by its name."""
         uniqueid = self._by_name.get(name)
         return self.channels.get(uniqueid) if uniqueid else None
-
-    def _order(self, uniqueid: str) -> tuple[bool, str]:
-        """Callers first, then by age."""
-        channel = self.channels.get(uniqueid)
-        return (channel.called if channel else True, uniqueid)
 
     # --- a restart -----------------------------------------------------------------------------
 
@@ -231,8 +258,7 @@ class Calls:
             if channel.bridge:
                 self._leave(channel, channel.bridge)
             channel.bridge = together
-            bridge = self.bridges.setdefault(together, Bridge(together, "remembered"))
-            bridge.members[party.uniqueid] = None
+            self._bridge(together, "remembered").add(channel.uniqueid)
 
     def remember_channel(self, uniqueid: str, name: str) -> Channel:
         """A channel from before a restart."""
@@ -244,76 +270,78 @@ class Calls:
         """Take in one event; return the uniqueids of channels that it may have moved."""
         if self._is_late(event):
             return set()
-        match event:
-            case events.Newchannel():
-                channel = self._see(event.uniqueid, event.channel, event.linkedid)
-                channel.number = event.caller_id_num
-                channel.caller_name = event.caller_id_name
-                channel.context = event.context
-                self._dials(channel, event.exten)
-                return {event.uniqueid}
-            case events.DialBegin():
-                return self._dial_begin(event)
-            case events.DialEnd():
-                # An answered one rings on until it enters a bridge, or is gone: the arming must not blink.
-                answered = event.dial_status == "ANSWER"
-                return {event.dest_uniqueid} if answered else self._dial_end(event.dest_uniqueid)
-            case events.Pickup():
-                return self._pickup(event)
-            case events.BlindTransfer():
-                if transferer := self.channels.get(event.transferer_uniqueid):
-                    transferer.sent_away = True
-                return set()
-            case events.Consult():
-                channel = self._see(event.uniqueid, event.channel, event.linkedid)
-                channel.number = channel.number or event.caller_id_num
-                channel.consulted = event.callees
-                self._dials(channel, event.exten)
-                return {event.uniqueid}
-            case events.BridgeEnter():
-                return self._enter(event)
-            case events.BridgeLeave():
-                if event.uniqueid not in self.channels:
-                    return set()
-                channel = self._see(event.uniqueid, event.channel, event.linkedid)
-                return self._leave(channel, event.bridge_uniqueid)
-            case events.BridgeDestroy():
-                bridge = self.bridges.pop(event.bridge_uniqueid, None)
-                moved = set(bridge.members) if bridge else set()
-                for member in moved:
-                    self.channels[member].bridge = None
-                return moved
-            case events.Hangup():
-                return self._gone(event.uniqueid, event.at)
-            case events.Resync():
-                return self._resync(event)
-            case events.ConnectionLost():
-                self._unheard_since = self._unheard_since or event.at
-                return set()
-            case _:
-                return set()
+        learn = self._learn.get(type(event))
+        return learn(event) if learn else set()
+
+    def _newchannel(self, event: events.Newchannel) -> set[str]:
+        channel = self._see(event.uniqueid, event.channel, event.linkedid)
+        channel.number = intern(event.caller_id_num)
+        channel.caller_name = intern(event.caller_id_name)
+        channel.context = intern(event.context)
+        self._dials(channel, event.exten)
+        return {channel.uniqueid}
+
+    def _dial_ended(self, event: events.DialEnd) -> set[str]:
+        """An answered one rings on until it enters a bridge, or is gone: the arming must not blink."""
+        return set() if event.dial_status == "ANSWER" else self._dial_end(event.dest_uniqueid)
+
+    def _blind_transfer(self, event: events.BlindTransfer) -> set[str]:
+        if transferer := self.channels.get(event.transferer_uniqueid):
+            transferer.sent_away = True
+        return set()
+
+    def _consult(self, event: events.Consult) -> set[str]:
+        channel = self._see(event.uniqueid, event.channel, event.linkedid)
+        channel.number = channel.number or intern(event.caller_id_num)
+        channel.consulted = event.callees
+        self._dials(channel, event.exten)
+        return {channel.uniqueid}
+
+    def _left(self, event: events.BridgeLeave) -> set[str]:
+        if event.uniqueid not in self.channels:
+            return set()
+        channel = self._see(event.uniqueid, event.channel, event.linkedid)
+        return self._leave(channel, event.bridge_uniqueid)
+
+    def _bridge_destroy(self, event: events.BridgeDestroy) -> set[str]:
+        bridge = self.bridges.pop(event.bridge_uniqueid, None)
+        moved = set(bridge.members) if bridge else set()
+        for member in moved:
+            self.channels[member].bridge = None
+        return moved
+
+    def _hangup(self, event: events.Hangup) -> set[str]:
+        return self._gone(event.uniqueid, event.at)
+
+    def _connection_lost(self, event: events.ConnectionLost) -> set[str]:
+        self._unheard_since = self._unheard_since or event.at
+        return set()
 
     def _is_late(self, event: events.Event) -> bool:
         """Told of a channel that is gone: a uniqueid is never used again."""
-        named = (getattr(event, "uniqueid", None), getattr(event, "dest_uniqueid", None))
-        return any(uniqueid in self._departed for uniqueid in named)
+        departed = self._departed
+        return (
+            getattr(event, "uniqueid", None) in departed or getattr(event, "dest_uniqueid", None) in departed
+        )
 
     def _see(self, uniqueid: str, name: str, linkedid: str) -> Channel:
         """The channel, made if it is new to us, with the linkedid it has now."""
         channel = self.channels.get(uniqueid)
         if channel is None:
             real = name.partition("/")[0] not in _PLUMBING
-            extension = self.names.extension(name) if real else ""
-            channel = self.channels[uniqueid] = Channel(uniqueid, name, linkedid, extension, real)
+            extension = intern(self.names.extension(name)) if real else ""
+            channel = self.channels[uniqueid] = Channel(uniqueid, name, "", extension, real)
             self._by_name[name] = uniqueid
-        channel.linkedid = linkedid or channel.linkedid
+        if linkedid and linkedid != channel.linkedid:
+            eldest = self.channels.get(linkedid)
+            channel.linkedid = eldest.uniqueid if eldest else linkedid
         return channel
 
     @staticmethod
     def _dials(channel: Channel, exten: str) -> None:
         """Remember a number that this channel asked for; `s`, `h` and the like are none."""
         if exten not in channel.dialled and _DIALLED.fullmatch(exten):
-            channel.dialled += (exten,)
+            channel.dialled += (intern(exten),)
 
     def _dial_begin(self, event: events.DialBegin) -> set[str]:
         dest = self._see(event.dest_uniqueid, event.dest_channel, event.dest_linkedid)
@@ -327,14 +355,15 @@ class Calls:
             caller.called = False
         caller.consulted = ()
         self._rings(caller, dest)
-        caller.context = caller.context or event.context
+        caller.context = caller.context or intern(event.context)
         self._dials(caller, event.exten)
-        dest.number = dest.number or event.exten
+        dest.number = dest.number or intern(event.exten)
         return {caller.uniqueid, dest.uniqueid}
 
     @staticmethod
     def _rings(caller: Channel, dest: Channel) -> None:
-        caller.ringing.add(dest.uniqueid)
+        if dest.uniqueid not in caller.ringing:
+            caller.ringing += (dest.uniqueid,)
         dest.rung_by = caller.uniqueid
 
     def _dial_end(self, dest: str) -> set[str]:
@@ -343,7 +372,7 @@ class Calls:
         if channel is None or caller is None:
             return {dest}
         channel.rung_by = None
-        caller.ringing.discard(dest)
+        caller.ringing = _without(caller.ringing, dest)
         return {dest, caller.uniqueid}
 
     def _pickup(self, event: events.Pickup) -> set[str]:
@@ -362,32 +391,36 @@ class Calls:
         channel = self._see(event.uniqueid, event.channel, event.linkedid)
         moved = {channel.uniqueid}
         if not channel.extension and channel.called and event.caller_id_num:
-            channel.number = event.caller_id_num
+            channel.number = intern(event.caller_id_num)
         channel.consulted = ()
         channel.sent_away = False
         if channel.bridge != event.bridge_uniqueid:
             channel.entered_at = event.at
-        for dest in list(channel.ringing):
+        for dest in channel.ringing:
             self._dial_end(dest)
         if channel.bridge and channel.bridge != event.bridge_uniqueid:
             moved |= self._leave(channel, channel.bridge)
-        bridge = self.bridges.setdefault(
-            event.bridge_uniqueid, Bridge(event.bridge_uniqueid, event.bridge_technology)
-        )
-        bridge.technology = event.bridge_technology
+        bridge = self._bridge(event.bridge_uniqueid, event.bridge_technology)
         swapped = self.channels.get(event.swap_uniqueid or "")
         channel.took_place = bool(swapped and swapped.real)
         if swapped and swapped.bridge == bridge.uniqueid:
             moved |= self._leave(swapped, bridge.uniqueid)
-        bridge.members[channel.uniqueid] = None
+        bridge.add(channel.uniqueid)
         channel.bridge = bridge.uniqueid
-        return moved | set(bridge.members)
+        return moved.union(bridge.members)
+
+    def _bridge(self, uniqueid: str, technology: str) -> Bridge:
+        bridge = self.bridges.get(uniqueid)
+        if bridge is None:
+            bridge = self.bridges[uniqueid] = Bridge(uniqueid, technology)
+        bridge.technology = intern(technology)
+        return bridge
 
     def _leave(self, channel: Channel, bridge_uniqueid: str) -> set[str]:
         bridge = self.bridges.get(bridge_uniqueid)
         if bridge is None:
             return {channel.uniqueid}
-        bridge.members.pop(channel.uniqueid, None)
+        bridge.members = _without(bridge.members, channel.uniqueid)
         if channel.bridge == bridge_uniqueid:
             channel.bridge = None
         if not bridge.members:
@@ -400,7 +433,7 @@ class Calls:
             return set()
         moved = self._leave(channel, channel.bridge) if channel.bridge else {uniqueid}
         moved |= self._dial_end(uniqueid)
-        for dest in list(channel.ringing):
+        for dest in channel.ringing:
             moved |= self._dial_end(dest)
         del self.channels[uniqueid]
         if self._by_name.get(channel.name) == uniqueid:
@@ -431,18 +464,18 @@ class Calls:
                 answered = max(live.answered, unheard_since) if live.answered else event.at
                 channel.entered_at = min(event.at, answered)
             channel.bridge = live.bridge_uniqueid or None
-            channel.ringing.clear()
+            channel.ringing = ()
             if not known:
                 channel.called = live.application in ("AppDial", "AppDial2", "AppQueue")
-                channel.number = live.caller_id_num
-                channel.caller_name = live.caller_id_name
-                channel.context = live.context
+                channel.number = intern(live.caller_id_num)
+                channel.caller_name = intern(live.caller_id_name)
+                channel.context = intern(live.context)
                 if not channel.called:
                     self._dials(channel, live.exten)
             if channel.bridge:
-                bridge = Bridge(channel.bridge, live.bridge_technology)
-                bridge = self.bridges.setdefault(channel.bridge, bridge)
-                bridge.members[channel.uniqueid] = None
+                bridge = self._bridge(channel.bridge, live.bridge_technology)
+                bridge.add(channel.uniqueid)
+                channel.bridge = bridge.uniqueid
         self._guess_dials(event)
         return moved | listed.keys()
 
@@ -460,3 +493,12 @@ class Calls:
 def _peer(channel: str) -> str:
     """`trunk` of `PJSIP/trunk-00000004`."""
     return device_of(channel).partition("/")[2]
+
+
+def _callers_first(channel: Channel) -> tuple[bool, str]:
+    """And among them by age."""
+    return channel.called, channel.uniqueid
+
+
+def _without(those: tuple[str, ...], one: str) -> tuple[str, ...]:
+    return tuple(each for each in those if each != one) if one in those else those

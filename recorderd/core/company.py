@@ -7,7 +7,7 @@ heard it. Must not know lanes or files.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from recorderd.core.intervals import Span
@@ -18,6 +18,8 @@ FRAME_SECONDS = 0.020
 
 @dataclass(slots=True)
 class _Stretch:
+    """One for all who talked in it."""
+
     start: float
     end: float | None
     forbidden: bool
@@ -27,15 +29,14 @@ class Company:
     """Told of every interval, asked by channel."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[_Stretch]] = {}
+        self._of: dict[str, tuple[_Stretch, ...]] = {}
 
     def begin(self, interval: Interval) -> None:
         """These parties talk from now on."""
         forbidden = interval.masked or not interval.wanted
+        stretch = _Stretch(interval.started_at, interval.ended_at, forbidden)
         for party in interval.parties:
-            self._of.setdefault(party.uniqueid, []).append(
-                _Stretch(interval.started_at, interval.ended_at, forbidden)
-            )
+            self._of[party.uniqueid] = (*self._of.get(party.uniqueid, ()), stretch)
 
     def end(self, interval: Interval) -> None:
         """They do so no more."""
@@ -59,10 +60,10 @@ class Company:
             spans = [part for span in spans for part in _without(span, (stretch.start, _end(stretch)))]
         return spans
 
-    def forget(self, alive: Collection[str]) -> None:
-        """Remember only these channels."""
-        for uniqueid in [u for u in self._of if u not in alive]:
-            del self._of[uniqueid]
+    def forget(self, uniqueids: Iterable[str]) -> None:
+        """Nobody will ask for these channels any more."""
+        for uniqueid in uniqueids:
+            self._of.pop(uniqueid, None)
 
     def __len__(self) -> int:
         return len(self._of)

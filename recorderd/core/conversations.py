@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from recorderd.core.calls import Calls
 from recorderd.core.policy import Decision, Mode
@@ -30,8 +30,8 @@ class Talk:
     started_at: float
     first_uniqueid: str
     members: frozenset[str] = frozenset()
-    channels: set[str] = field(default_factory=set)
-    linkedids: dict[str, None] = field(default_factory=dict)
+    channels: frozenset[str] = frozenset()
+    linkedids: tuple[str, ...] = ()
     pressed: bool = False
     last_press: tuple[str, float] = ("", 0.0)
     declined: bool = False
@@ -62,7 +62,7 @@ class Talk:
             id=self.id,
             started_at=self.started_at,
             ended_at=self.ended_at,
-            linkedids=tuple(self.linkedids),
+            linkedids=self.linkedids,
             joined=self.joined,
         )
 
@@ -91,13 +91,12 @@ class Talks:
         Ended ones are among them, with `ended_at` set, and are forgotten here. `found`: nobody told us for a
         while, so new ones began before `at`.
         """
-        pool = {u for u in touched if u in self.calls.channels or u in self.home}
-        concerned = {talk.id: talk for u in sorted(pool) if (talk := self.of(u))}
-        for talk in list(concerned.values()):
-            pool |= talk.members
-        groups = {g for u in pool if len(g := self.calls.hearing(u)) > 1}
+        concerned = self._homes_of(touched)
+        groups = self._groups(set(touched).union(*[talk.members for talk in concerned.values()]))
+        if not concerned and not groups:
+            return concerned
         for group in sorted(groups, key=min):
-            concerned.update({talk.id: talk for u in sorted(group) if (talk := self.of(u))})
+            concerned.update(self._homes_of(group))
         claimed = self._claim(groups, at, found)
         for talk in concerned.values():
             if talk.id not in claimed:
@@ -105,6 +104,19 @@ class Talks:
         concerned.update(claimed)
         self._end(concerned, at)
         return concerned
+
+    def _homes_of(self, uniqueids: Iterable[str]) -> dict[str, Talk]:
+        return {talk.id: talk for u in sorted(uniqueids) if (talk := self.of(u))}
+
+    def _groups(self, pool: Iterable[str]) -> set[frozenset[str]]:
+        """Those of these channels who hear somebody, each with all whom he hears."""
+        groups: set[frozenset[str]] = set()
+        heard: set[str] = set()
+        for uniqueid in pool:
+            if uniqueid not in heard and len(group := self.calls.hearing(uniqueid)) > 1:
+                groups.add(group)
+                heard |= group
+        return groups
 
     def _claim(self, groups: Iterable[frozenset[str]], at: float, found: bool) -> dict[str, Talk]:
         """Give every group its conversation: the one that most of its members are in, else the oldest."""
@@ -124,12 +136,11 @@ class Talks:
                 talk.joined = left[0].id if left else None
             joins.extend((other, talk) for other in candidates if other is not talk and other not in left)
             talk.members = group
-            talk.linkedids.update(dict.fromkeys(self.calls.channels[u].linkedid for u in sorted(group)))
+            self._add_linkedids(talk, group)
             for other in left:
                 if other.joined is None and talk.joined != other.id:
                     other.joined = talk.id  # one story with who left it, whichever goes on
-            for uniqueid in group:
-                self._move_home(uniqueid, talk)
+            self._move_home(group, talk)
             claimed[talk.id] = talk
         for other, talk in joins:
             if other.id not in claimed:  # else one of its people walked over, and it goes on without
@@ -157,13 +168,19 @@ class Talks:
                 return True
         return False
 
-    def _move_home(self, uniqueid: str, talk: Talk) -> None:
-        before = self.of(uniqueid)
-        if before is not talk:
-            if before:
-                before.channels.discard(uniqueid)
+    def _add_linkedids(self, talk: Talk, group: frozenset[str]) -> None:
+        for uniqueid in sorted(group):
+            linkedid = self.calls.channels[uniqueid].linkedid
+            if linkedid not in talk.linkedids:
+                talk.linkedids += (linkedid,)
+
+    def _move_home(self, group: frozenset[str], talk: Talk) -> None:
+        for uniqueid in group - talk.channels:
+            if before := self.of(uniqueid):
+                before.channels -= {uniqueid}
             self.home[uniqueid] = talk.id
-        talk.channels.add(uniqueid)
+        # Almost always nobody else belongs to it: then both are one object.
+        talk.channels = group if talk.channels <= group else talk.channels | group
 
     def _began(self, group: frozenset[str], at: float) -> float:
         """When the second of them came, as far as is known."""
@@ -187,9 +204,11 @@ class Talks:
     def _end(self, concerned: dict[str, Talk], at: float) -> None:
         """A conversation ends with its last channel, or when its last one talks elsewhere."""
         for talk in concerned.values():
-            for uniqueid in [u for u in talk.channels if u not in self.calls.channels]:
-                talk.channels.discard(uniqueid)
+            gone = [u for u in talk.channels if u not in self.calls.channels]
+            for uniqueid in gone:
                 self.home.pop(uniqueid, None)
+            if gone:
+                talk.channels = talk.channels.difference(gone)
             if not talk.channels and talk.id in self.talks:
                 talk.ended_at = at
                 talk.members = frozenset()
@@ -207,7 +226,7 @@ class Talks:
         """A conversation from before a restart, its intervals (oldest first) and unfinished recordings."""
         parties = {p.uniqueid: p for i in held for p in i.parties}
         talk = Talk(row.id, row.started_at, next(iter(parties), row.id), joined=row.joined, saved=row)
-        talk.linkedids = dict.fromkeys(row.linkedids)
+        talk.linkedids = row.linkedids
         talk.interval = next((i for i in held if i.ended_at is None), None)
         talk.segments = max((r.segment for r in live), default=0)
         talk.recording = next((r for r in live if r.state is not RecordingState.CLOSING), None)
@@ -221,5 +240,5 @@ class Talks:
         self.talks[talk.id] = talk
         for party in parties.values():
             self.calls.remember(party, talk.id if party.uniqueid in talking else None)
-            self._move_home(party.uniqueid, talk)
+        self._move_home(frozenset(parties), talk)
         talk.members = frozenset(talking)

@@ -4,14 +4,20 @@ It is level-triggered. An event updates what we know; then `_plan` compares what
 is being recorded and asks for the difference. One path serves an answered call, a transfer, a policy change,
 a lost link and a restart.
 
+Nothing is thought twice: what should be recorded (who talks with whom, what policy says of it) is kept with the
+conversation, or with the caller who waits, and is found out again only around channels that an event about calls,
+people or policy has touched. News of a recorder or its file only makes the comparison again.
+
 Guarantees, whatever comes in: at most one of our recorders on a channel; none on a Local channel or on a
 ringing callee; a row for every lane before its file; every interval ends in exactly one outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
 
 from recorderd.core import commands, events, filenames, presses
 from recorderd.core.calls import Calls, Channel, Names
@@ -21,8 +27,8 @@ from recorderd.core.failing import Failing
 from recorderd.core.ledger import Ledger
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Mode, Policy, Situation, decide
-from recorderd.core.recorder import Recorder
-from recorderd.core.recordings import BUFFERED
+from recorderd.core.recorder import LaneFact, Recorder
+from recorderd.core.recordings import BUFFERED, LiveLane
 from recorderd.core.rows import (
     Conversation,
     Direction,
@@ -33,7 +39,11 @@ from recorderd.core.rows import (
     Recording,
     RecordingState,
 )
+from recorderd.core.tables import Tables
 from recorderd.core.tags import Tags
+
+_Learner = Callable[[Any], set[str]]
+_Learners = Mapping[type[events.Event], _Learner]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +84,13 @@ class Engine:
             self.recorder, self.out, new_id, settings.monitor, settings.margin, settings.stereo
         )
         self._new_id = new_id
-        self._beep = 0
         self._minute = 0.0
         self.failing = Failing(self.recorder, self.out)
-        self._offered: set[str] = set()
+        self._offered: dict[str, None] = {}
+        self._armed: dict[str, int] = {}
+        self._changes_what_is, self._changes_what_should_be = self._learners()
+        parts = (self, self.calls, self.talks, self.tags, self.recorder, self.ledger, self.ledger.company)
+        self._tables = Tables(parts)
 
     @property
     def able(self) -> bool:
@@ -88,81 +101,109 @@ class Engine:
 
     def handle(self, event: events.Event) -> list[commands.Command]:
         """Take in one fact; return what is to be done, in this order."""
-        touched = self._take(event)
-        if touched:
-            touched = self._settle(touched, event.at, found=isinstance(event, events.Resync))
-            self._plan(touched, event.at)
-        if isinstance(event, events.Tick):
+        kind = type(event)
+        if learn := self._changes_what_is.get(kind):
+            self._plan(learn(event), event.at)
+        else:
+            learn = self._changes_what_should_be.get(kind, self._follow_calls)
+            self._think(learn(event), event.at, found=kind is events.Resync)
+        if kind is events.Tick:
             self._strike(event.at)
             self.ledger.sweep(event.at)
             self.recorder.sweep(event.at)
+            self._tables.fit(
+                len(self.calls.channels) + len(self.recorder.lanes) + len(self.ledger.recordings)
+            )
             if not self.deaf:
-                self.failing.check(list(self.talks.talks.values()), event.at)
+                self.failing.check(self.talks.talks.values(), event.at)
         return self.out.take()
 
-    def _take(self, event: events.Event) -> set[str]:
-        """Learn from the event; return the channels around which the plan is made again."""
-        match event:
-            case events.Tick():
-                return self.recorder.due(event.at) | presses.overdue(self.talks, event.at, self.out)
-            case events.MixMonitorStart():
-                self.recorder.monitor_started(event)
-                return {event.uniqueid}
-            case events.MixMonitorStop():
-                self.recorder.monitor_stopped(event)
-                return {event.uniqueid}
-            case (
-                events.LaneStarted()
-                | events.LaneRefused()
-                | events.LaneStopped()
-                | events.LaneStopFailed()
-                | events.FileSeen()
-                | events.FileFault()
-            ):
-                uniqueid = self.recorder.fact(event)
-                return {uniqueid} if uniqueid else set()
-            case events.LaneSilent():
-                self.recorder.silent(event)
-                return set()
-            case events.PlaceFault():
-                return self.recorder.place_fault(event)
-            case events.PlaceWell():
-                return self.recorder.place_well(event)
-            case events.NoRoom():
-                self.no_room = event.why
-                return set()
-            case events.Room():
-                self.no_room = ""
-                return set(self.calls.channels)
-            case events.Mixed():
-                self.ledger.mixed(event)
-                return set()
-            case events.Press():
-                talk = self.talks.of(event.uniqueid)
-                refusal = "" if self._may_begin(talk) else self.no_room
-                return presses.press(talk, event, self.out, self.talks.longest_pause, refusal)
-            case events.PromptFailed():
-                self.ledger.unprompted(event)
-                return set()
-            case events.PolicyChanged():
-                self.policy = event.policy
-                return set(self.calls.channels)
-            case events.CdrWritten():
-                self.out.do(commands.Save(row=event.cdr))
-                return set()
-            case events.ConnectionLost():
-                return self._lost(event)
-            case events.Shutdown():
-                return self._vanish({u: event.ended.get(u, event.at) for u in self.calls.channels})
-            case events.Resync():
-                return self._resync(event)
-            case events.Hangup():
-                return self._hangup(event)
-            case _:
-                touched = self.calls.apply(event)
-                self.recorder.follow_bridges(touched, event.at)
-                self._offer(event)
-                return touched
+    def _learners(self) -> tuple[_Learners, _Learners]:
+        """Who learns from which event: what changes what is, and what changes what should be.
+
+        Each returns the channels that it touched. What is in neither is about calls.
+        """
+        recorder, ledger = self.recorder, self.ledger
+        what_is: dict[type[events.Event], _Learner] = {
+            events.LaneStarted: self._lane,
+            events.LaneRefused: self._lane,
+            events.LaneStopped: self._lane,
+            events.LaneStopFailed: self._lane,
+            events.FileSeen: self._lane,
+            events.FileFault: self._lane,
+            events.MixMonitorStart: recorder.monitor_started,
+            events.MixMonitorStop: recorder.monitor_stopped,
+            events.LaneSilent: recorder.silent,
+            events.PlaceFault: recorder.place_fault,
+            events.PlaceWell: recorder.place_well,
+            events.NoRoom: self._room,
+            events.Room: self._room,
+            events.Mixed: ledger.mixed,
+            events.PromptFailed: ledger.unprompted,
+            events.CdrWritten: self._cdr_written,
+            events.ConnectionLost: self._lost,
+        }
+        what_should_be: dict[type[events.Event], _Learner] = {
+            events.Tick: self._tick,
+            events.Press: self._press,
+            events.PolicyChanged: self._policy_changed,
+            events.Shutdown: self._shutdown,
+            events.Resync: self._resync,
+            events.Hangup: self._hangup,
+        }
+        return MappingProxyType(what_is), MappingProxyType(what_should_be)
+
+    def _think(self, touched: set[str], at: float, *, found: bool = False) -> None:
+        """Find out what should be recorded around these channels; then make the plan."""
+        if not touched:
+            return
+        touched = self._settle(touched, at, found=found)
+        if waiting := [caller.uniqueid for u in touched for caller in self.calls.callers_of(u)]:
+            touched = touched.union(waiting)
+        for uniqueid in touched:
+            self._foresee(uniqueid, at)
+        self._plan(touched, at)
+
+    # --- what is learnt ------------------------------------------------------------------------
+
+    def _tick(self, event: events.Tick) -> set[str]:
+        return self.recorder.due(event.at) | presses.overdue(self.talks, event.at, self.out)
+
+    def _lane(self, event: LaneFact) -> set[str]:
+        uniqueid = self.recorder.fact(event)
+        return {uniqueid} if uniqueid else set()
+
+    def _room(self, event: events.NoRoom | events.Room) -> set[str]:
+        if isinstance(event, events.NoRoom):
+            self.no_room = event.why
+            return set()
+        self.no_room = ""
+        return set(self.calls.channels)
+
+    def _cdr_written(self, event: events.CdrWritten) -> set[str]:
+        self.out.do(commands.Save(row=event.cdr))
+        return set()
+
+    def _press(self, event: events.Press) -> set[str]:
+        talk = self.talks.of(event.uniqueid)
+        refusal = "" if self._may_begin(talk) else self.no_room
+        return presses.press(talk, event, self.out, self.talks.longest_pause, refusal)
+
+    def _policy_changed(self, event: events.PolicyChanged) -> set[str]:
+        self.policy = event.policy
+        return set(self.calls.channels)
+
+    def _shutdown(self, event: events.Shutdown) -> set[str]:
+        return self._vanish({u: event.ended.get(u, event.at) for u in self.calls.channels})
+
+    def _follow_calls(self, event: events.Event) -> set[str]:
+        touched = self.calls.apply(event)
+        self.recorder.follow_bridges(touched, event.at)
+        if self.settings.offer_feature and isinstance(
+            event, events.DialBegin | events.Pickup | events.Consult
+        ):
+            self._offer(event)
+        return touched
 
     def _strike(self, at: float) -> None:
         """On the minute a rule about the time of day may begin or cease to hold: decided as of then."""
@@ -172,31 +213,24 @@ class Engine:
             isinstance(c, Hours) for r in self.policy.rules for c in r.conditions
         ):
             return
-        self._plan(self._settle(set(self.calls.channels), minute), minute)
+        self._think(set(self.calls.channels), minute)
 
     def _hangup(self, event: events.Hangup) -> set[str]:
         self.recorder.hangup(event.uniqueid, event)
         touched = self.calls.apply(event)
         self.recorder.follow_bridges(touched, event.at)
+        self.ledger.gone(event.uniqueid)
         self.tags.forget(event.uniqueid)
-        self._offered.discard(event.uniqueid)
+        self._offered.pop(event.uniqueid, None)
         return touched
 
-    def _offer(self, event: events.Event) -> None:
+    def _offer(self, event: events.DialBegin | events.Pickup | events.Consult) -> None:
         """Give extensions our feature code before they enter a bridge: it is read only then."""
-        match event:
-            case events.DialBegin():
-                uniqueids: tuple[str | None, ...] = (event.uniqueid, event.dest_uniqueid)
-            case events.Pickup() | events.Consult():
-                uniqueids = (event.uniqueid,)
-            case _:
-                return
-        for uniqueid in uniqueids:
-            channel = self.calls.channels.get(uniqueid or "")
-            if self.settings.offer_feature and channel and channel.extension:
-                if uniqueid not in self._offered:
-                    self.out.do(commands.OfferFeature(uniqueid=channel.uniqueid))
-                self._offered.add(channel.uniqueid)
+        uniqueids = (event.uniqueid, getattr(event, "dest_uniqueid", None))
+        for channel in [self.calls.channels.get(uniqueid or "") for uniqueid in uniqueids]:
+            if channel and channel.extension and channel.uniqueid not in self._offered:
+                self.out.do(commands.OfferFeature(uniqueid=channel.uniqueid))
+                self._offered[channel.uniqueid] = None
 
     # --- conversations -------------------------------------------------------------------------
 
@@ -204,7 +238,7 @@ class Engine:
         """Who talks with whom now, what policy says of it; return all channels that this concerns."""
         for talk in self.talks.settle(touched, at, found=found).values():
             self._follow(talk, at)
-            touched = touched | talk.channels
+            touched = touched.union(talk.channels)
         return touched
 
     def _follow(self, talk: Talk, at: float) -> None:
@@ -217,9 +251,10 @@ class Engine:
             self._remember(talk)
 
     def _remember(self, talk: Talk) -> None:
-        if talk.saved != talk.row():
-            talk.saved = talk.row()
-            self.out.do(commands.Save(row=talk.saved))
+        row = talk.row()
+        if talk.saved != row:
+            talk.saved = row
+            self.out.do(commands.Save(row=row))
 
     def _decide(self, talk: Talk, at: float) -> None:
         """Make the decision again; a change of parties, decision or mask ends an interval and begins one."""
@@ -251,20 +286,22 @@ class Engine:
             self.ledger.begin(talk, situation, decision)
 
     def _situation(self, members: frozenset[str], at: float, expected: tuple[Party, ...] = ()) -> Situation:
-        return replace(self.calls.situation(members, at, expected), zone=self.policy.zone)
+        return self.calls.situation(members, at, expected, self.policy.zone)
 
     # --- the plan ------------------------------------------------------------------------------
 
-    def _plan(self, touched: set[str], at: float) -> None:
+    def _plan(self, touched: Iterable[str], at: float) -> None:
         """Compare what should be recorded with what is; ask for the difference."""
-        waiting = {caller.uniqueid for u in touched for caller in self.calls.callers_of(u)}
-        for uniqueid in sorted(touched | waiting):
+        if self.deaf:
+            return
+        for uniqueid in sorted(touched):
             channel = self.calls.channels.get(uniqueid)
-            if channel is None or not channel.real or self.deaf:
+            if channel is None or not channel.real:
                 continue
-            talk = self.talks.of(uniqueid)
+            talk, lane = self.talks.of(uniqueid), self.recorder.on(uniqueid)
             talking = talk if talk is not None and uniqueid in talk.members else None
-            self._plan_channel(channel, talk, talking, at)
+            if talk or lane or channel.ringing or channel.consulted:
+                self._plan_channel(channel, talk, talking, lane, at)
             if talking is None or not talking.wanted:
                 self.tags.take_out(channel, talking.id if talking else None)
             if talking:
@@ -272,22 +309,23 @@ class Engine:
             elif lane := self.recorder.on(uniqueid):
                 self.recorder.watch(lane, growing=False)
 
-    def _plan_channel(self, channel: Channel, talk: Talk | None, talking: Talk | None, at: float) -> None:
-        lane = self.recorder.on(channel.uniqueid)
+    def _plan_channel(
+        self, channel: Channel, talk: Talk | None, talking: Talk | None, lane: LiveLane | None, at: float
+    ) -> None:
         running = lane is not None and lane.running
         if talking:
             wanted: bool | None = talking.taken
         elif channel.ringing or channel.consulted:
-            wanted = self._armed(channel, talk, at)
+            wanted = channel.uniqueid in self._armed
         else:
             # Alone between two conversations: what runs, runs on, and `b` keeps it from writing.
             wanted = None if talk and talk.recording else False
         if wanted and not running and self._may_begin(talk):
             recording = talking.recording if talking else None
             folder = filenames.day_folder(at, self.policy.zone)
-            beep = talk.decision.beep if talk and talk.decision else self._beep
+            beep = talk.decision.beep if talk and talk.decision else self._armed.get(channel.uniqueid, 0)
             held = recording.id if recording else ""
-            self.recorder.start(channel, self._new_id(), folder, held, at, beep)
+            self.recorder.start(channel, self._new_id, folder, held, at, beep)
         elif wanted is False and lane is not None and running:
             self.recorder.stop(lane)
 
@@ -300,22 +338,29 @@ class Engine:
         recorded = talk.recording is not None and bool(talk.recording.lanes)
         return recorded or any(self.recorder.on(uniqueid) for uniqueid in talk.members)
 
-    def _armed(self, channel: Channel, talk: Talk | None, at: float) -> bool:
-        """Every party now ringing for this caller would make the decision *record*.
+    def _foresee(self, uniqueid: str, at: float) -> None:
+        """Whether a caller who waits is to be armed: every party now ringing would make the decision *record*.
 
         In a conversation that goes on (a transfer) what was asked for goes on as well.
         """
-        ringing = list(self.calls.ringing_for(channel.uniqueid))
+        self._armed.pop(uniqueid, None)
+        channel = self.calls.channels.get(uniqueid)
+        if channel is None or not channel.real or not (channel.ringing or channel.consulted):
+            return
+        talk = self.talks.of(uniqueid)
+        if talk is not None and uniqueid in talk.members:
+            return
+        ringing = list(self.calls.ringing_for(uniqueid))
         if None in ringing:
-            return False
-        caller = frozenset((channel.uniqueid,))
+            return
+        caller = frozenset((uniqueid,))
         expected = [self._situation(caller | {c.uniqueid}, at) for c in ringing if c] or [
             self._situation(caller, at, (self._expected(number),)) for number in channel.consulted
         ]
         pressed = talk is not None and talk.pressed
         decisions = [decide(self.policy, s, pressed=pressed) for s in expected]
-        self._beep = max((decision.beep for decision in decisions), default=0)
-        return bool(decisions) and all(decision.taken for decision in decisions)
+        if decisions and all(decision.taken for decision in decisions):
+            self._armed[channel.uniqueid] = max(decision.beep for decision in decisions)
 
     def _expected(self, number: str) -> Party:
         """Whom the dialplan is about to call: an extension if its device would be one."""
@@ -401,7 +446,7 @@ class Engine:
         for lane in lanes:
             users = [r.id for r in live if lane.id in r.lanes or lane.recording_id == r.id]
             for user in users:
-                self.ledger.recordings[user].lanes.setdefault(lane.id)
+                self.ledger.recordings[user].add_lane(lane.id)
             began = max((self.ledger.recordings[user].started_at for user in users), default=0.0)
             self.recorder.restore(lane, users, outside.get(lane.uniqueid, False), began)
 

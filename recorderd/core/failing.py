@@ -30,7 +30,7 @@ class Failing:
 
     def check(self, talks: Iterable[Talk], at: float) -> None:
         """End every talk whose policy wants it to end now."""
-        failing = {talk.id: talk for talk in talks if talk.wanted and self._fails(talk)}
+        failing = {talk.id: talk for talk in talks if self._fails(talk)}
         self._since = {i: self._since.get(i, at) for i in failing}
         self._ended &= failing.keys()
         for talk in failing.values():
@@ -39,8 +39,9 @@ class Failing:
                 self._end(talk, at)
 
     def _fails(self, talk: Talk) -> bool:
-        closed = talk.decision is not None and talk.decision.fail_mode is FailMode.CLOSED_DURING
-        return closed and any(not self._recorder.secured(uniqueid) for uniqueid in talk.members)
+        if talk.decision is None or talk.decision.fail_mode is not FailMode.CLOSED_DURING:
+            return False
+        return talk.wanted and any(not self._recorder.secured(uniqueid) for uniqueid in talk.members)
 
     def _end(self, talk: Talk, at: float) -> None:
         members = tuple(sorted(talk.members))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, tzinfo
+from functools import lru_cache
 
 from recorderd.core.policy import Mode, Situation
 from recorderd.core.rows import Direction
@@ -16,13 +17,20 @@ from recorderd.core.rows import Direction
 _UNSAFE = re.compile(r"[^0-9A-Za-z+]")
 _UNSAFE_ID = re.compile(r"[^0-9A-Za-z.-]")
 _LONGEST = 40
+_QUARTER = 900
 # A uniqueid may have 149 characters, a file's name 255; the end of it is what tells two calls apart.
 _LONGEST_ID = 100
 
 
 def day_folder(at: float, zone: tzinfo) -> str:
     """`2026/11/23`, by the PBX's own clock."""
-    return datetime.fromtimestamp(at, zone).strftime("%Y/%m/%d")
+    return _folder_of_quarter(at // _QUARTER, zone)
+
+
+@lru_cache(maxsize=16)
+def _folder_of_quarter(quarter: float, zone: tzinfo) -> str:
+    """No zone's midnight lies within a quarter of an hour."""
+    return datetime.fromtimestamp(quarter * _QUARTER, zone).strftime("%Y/%m/%d")
 
 
 def safe(number: str) -> str:

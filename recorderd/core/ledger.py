@@ -62,13 +62,15 @@ class Ledger:
         self._names: dict[str, float] = {}
         self._waiting: set[str] = set()
         self._unprompted: dict[str, float] = {}
-        self._company = Company()
+        self.company = Company()
+        self._gone: set[str] = set()
 
     # --- intervals -----------------------------------------------------------------------------
 
     def begin(self, talk: Talk, situation: Situation, decision: Decision) -> None:
         """An interval begins: these parties, this decision, this mask; never before the last one's end."""
-        situation = replace(situation, at=max(situation.at, talk.interval_end))
+        if situation.at < talk.interval_end:
+            situation = replace(situation, at=talk.interval_end)
         if decision.taken:
             self._open_recording(talk, situation, decision)
         else:
@@ -92,7 +94,7 @@ class Ledger:
         )
         if recording and decision.wanted:
             recording.asked = True
-        self._company.begin(talk.interval)
+        self.company.begin(talk.interval)
         self._out.do(commands.Save(row=talk.interval))
 
     def end(self, talk: Talk, at: float, after: Decision | None) -> None:
@@ -102,26 +104,31 @@ class Ledger:
             return
         talk.interval_end = max(at, interval.started_at)
         interval = replace(interval, ended_at=talk.interval_end)
-        self._company.end(interval)
+        self.company.end(interval)
         if interval.wanted:
             buffered = interval.note == recordings.BUFFERED
             if after is not None and after.mode is Mode.NEVER and not buffered:
                 interval = replace(interval, note=recordings.CUT_BACK)
             if talk.recording:
-                talk.recording.intervals.append(interval)
+                talk.recording.intervals += (interval,)
             self._out.do(commands.Save(row=interval))
             return
         never = interval.mode == Mode.NEVER
         foreign = never and any(self._recorder.foreign(p.uniqueid) for p in interval.parties)
         self._judged(interval, Outcome.RECORDED_IN_ERROR if foreign else Outcome.NOT_BY_POLICY)
 
-    def unprompted(self, event: events.PromptFailed) -> None:
-        """This caller did not hear the prompt: that is a fact of each interval that follows."""
+    def gone(self, uniqueid: str) -> None:
+        """This channel hung up: its company matters only as long as a lane of its is not dealt with."""
+        self._gone.add(uniqueid)
+
+    def unprompted(self, event: events.PromptFailed) -> set[str]:
+        """This caller did not hear the prompt: a fact of each interval that follows. No channel is touched."""
         self._unprompted[event.uniqueid] = event.at
         while len(self._unprompted) > _UNPROMPTED:
             del self._unprompted[next(iter(self._unprompted))]
         why = "The prompt before a call could not be played: is it below Asterisk's sounds?"
         self._out.alarm(event.at, "prompt-failed", why, uniqueid=event.uniqueid)
+        return set()
 
     def _judged(self, interval: Interval, outcome: Outcome) -> None:
         """An interval has its outcome; a fault is told at once."""
@@ -157,7 +164,11 @@ class Ledger:
 
         Two conversations may begin with the same channel in one second: a call that splits, or is merged.
         """
-        self._names = {n: at for n, at in self._names.items() if abs(situation.at - at) < _NAMES_DIFFER_AFTER}
+        while self._names:
+            eldest = next(iter(self._names))
+            if abs(situation.at - self._names[eldest]) < _NAMES_DIFFER_AFTER:
+                break
+            del self._names[eldest]
         while True:
             talk.segments += 1
             name = filenames.recording_name(situation, decision.mode, talk.first_uniqueid, talk.segments)
@@ -168,10 +179,11 @@ class Ledger:
     def attach(self, recording: LiveRecording, lane: LiveLane) -> None:
         """This lane's voice belongs to this recording."""
         if lane.id not in recording.lanes:
-            recording.lanes[lane.id] = None
-            lane.users.add(recording.id)
-            lane.recording_id = lane.recording_id or recording.id
-            self._recorder.save(lane)
+            recording.add_lane(lane.id)
+            lane.users = (*lane.users, recording.id)
+            if not lane.recording_id:
+                lane.recording_id = recording.id
+                self._recorder.save(lane)
             self.save(recording)
 
     def seen(self, recording: LiveRecording) -> None:
@@ -197,9 +209,10 @@ class Ledger:
 
     def sweep(self, at: float) -> None:
         """Have every recording mixed whose lanes are final."""
-        if self._company:
-            lanes_of = (lane.uniqueid for lane in self._recorder.lanes.values())
-            self._company.forget({*self._recorder.calls.channels, *lanes_of})
+        if self._gone:
+            held = self._recorder.held_channels()
+            self.company.forget(self._gone - held)
+            self._gone &= held
         for recording in [self.recordings[recording_id] for recording_id in self._closing]:
             if recording.mix_at > at:
                 continue
@@ -220,7 +233,7 @@ class Ledger:
                     self._recorder.release(lane, recording.id, 0)
 
     def _mix(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> commands.Mix:
-        mix = recordings.mix(recording, lanes, self._company, self._monitor, self._margin, self._stereo)
+        mix = recordings.mix(recording, lanes, self.company, self._monitor, self._margin, self._stereo)
         return replace(mix, patient=at - (recording.ended_at or at) < _PATIENCE)
 
     def _destroy(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> None:
@@ -249,8 +262,12 @@ class Ledger:
         self._waiting.add(recording.id)
         recording.mix_at = event.at + max(_MIX_AGAIN, len(self._waiting) * _MIX_AGAIN_EACH)
 
-    def mixed(self, event: events.Mixed) -> None:
-        """The mixer answered: judge every interval by the audio that was really there."""
+    def mixed(self, event: events.Mixed) -> set[str]:
+        """The mixer answered: judge every interval by the audio that was really there. No channel is touched."""
+        self._mixed(event)
+        return set()
+
+    def _mixed(self, event: events.Mixed) -> None:
         recording = self.recordings.get(event.recording_id)
         if recording is None or recording.id not in self._closing:
             return
@@ -343,7 +360,7 @@ class Ledger:
         """A recording from before a restart, with those of its intervals that have ended."""
         recording = self.recordings[row.id] = LiveRecording.from_row(row)
         mine = [i for i in held if i.recording_id == row.id]
-        recording.intervals = [i for i in mine if i.ended_at is not None]
+        recording.intervals = tuple(i for i in mine if i.ended_at is not None)
         recording.asked = not mine or any(i.note != recordings.BUFFERED for i in mine)
         if recording.state is RecordingState.CLOSING:
             self._closing[recording.id] = None

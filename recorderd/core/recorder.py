@@ -6,7 +6,7 @@ recorders of others. Must not know policy or conversations: the engine says who 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from recorderd.core import commands, events
@@ -60,8 +60,7 @@ class Recorder:
         self._places = Places(places)
         self._waits = waits
         self._settle = settle
-        self._on: dict[str, str] = {}
-        self._growing: dict[str, bool] = {}
+        self._on: dict[str, LiveLane] = {}
         # Lanes of ours whose MixMonitorStart or MixMonitorStop is still to come, and their channels: these
         # events name no recorder, and come before or after the reply to the action.
         self._starting: dict[str, str] = {}
@@ -79,7 +78,7 @@ class Recorder:
 
     def on(self, uniqueid: str) -> LiveLane | None:
         """The lane that Asterisk holds on a channel, or is about to hold or to let go."""
-        return self.lanes.get(self._on.get(uniqueid, ""))
+        return self._on.get(uniqueid)
 
     @property
     def hopeful(self) -> bool:
@@ -95,20 +94,31 @@ class Recorder:
         """Somebody else records this channel."""
         return bool(self._foreign.get(uniqueid))
 
+    def held_channels(self) -> set[str]:
+        """Of channels that hung up those of which a lane is not dealt with yet."""
+        return {self.lanes[lane_id].uniqueid for lane_id in self._over}
+
     # --- orders --------------------------------------------------------------------------------
 
     def start(
-        self, channel: Channel, lane_id: str, folder: str, recording_id: str, at: float, beep: int = 0
+        self,
+        channel: Channel,
+        new_id: Callable[[], str],
+        folder: str,
+        recording_id: str,
+        at: float,
+        beep: int = 0,
     ) -> None:
         """Take this channel's voice, unless it is being taken or failed a moment ago."""
         trouble = self._trouble.get(channel.uniqueid)
-        if self._on.get(channel.uniqueid) or self._is_clearing(channel.uniqueid):
+        if channel.uniqueid in self._on or self._is_clearing(channel.uniqueid):
             return
         if trouble and at < trouble.not_before:
             return
         place = self._places.choose(trouble.place if trouble else 0, at)
         if place is None:
             return
+        lane_id = new_id()
         lane = LiveLane(
             id=lane_id,
             uniqueid=channel.uniqueid,
@@ -119,7 +129,7 @@ class Recorder:
             recording_id=recording_id,
         )
         self.lanes[lane_id] = lane
-        self._on[channel.uniqueid] = lane_id
+        self._on[channel.uniqueid] = lane
         self._starting[lane_id] = channel.uniqueid
         self.save(lane)
         self.out.do(
@@ -148,7 +158,7 @@ class Recorder:
         self._send_stop(lane_id, uniqueid, mixmonitor_id)
 
     def _is_clearing(self, uniqueid: str) -> bool:
-        return any(clearing.uniqueid == uniqueid for clearing in self._clearing.values())
+        return bool(self._clearing) and any(c.uniqueid == uniqueid for c in self._clearing.values())
 
     def stop_foreign(self, uniqueid: str, at: float) -> None:
         """Stop the newest recorder on a channel, which is somebody else's; one at a time, never ours."""
@@ -171,8 +181,8 @@ class Recorder:
         """Its file must be there, and grow while its party talks with another."""
         if lane.state not in (LaneState.ATTACHED, LaneState.RECORDING):
             return
-        if self._growing.get(lane.id) is not growing:
-            self._growing[lane.id] = growing
+        if lane.growing is not growing:
+            lane.growing = growing
             self.out.do(commands.Watch(lane_id=lane.id, path=lane.path, growing=growing))
 
     def save(self, lane: LiveLane, duration_ms: int = 0) -> None:
@@ -181,24 +191,26 @@ class Recorder:
 
     # --- facts ---------------------------------------------------------------------------------
 
-    def monitor_started(self, event: events.MixMonitorStart) -> None:
-        """Ours if we are waiting for one there, else somebody else's."""
+    def monitor_started(self, event: events.MixMonitorStart) -> set[str]:
+        """Ours if we are waiting for one there, else somebody else's; return its channel."""
         if lane_id := _taken(self._starting, event.uniqueid):
             if lane := self.lanes.get(lane_id):
                 self._begin(lane, event.at)
         elif event.uniqueid in self.calls.channels:
             self._foreign[event.uniqueid] = self._foreign.get(event.uniqueid, 0) + 1
+        return {event.uniqueid}
 
-    def monitor_stopped(self, event: events.MixMonitorStop) -> None:
-        """Ours if we asked for it; else somebody else's, or ours stopped behind our back."""
+    def monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
+        """Ours if we asked for it; else somebody else's, or ours stopped behind our back; return its channel."""
         if _taken(self._stopping, event.uniqueid):
-            return
+            return {event.uniqueid}
         lane = self.on(event.uniqueid)
         if self.foreign(event.uniqueid):
             self._foreign[event.uniqueid] -= 1
             self._foreign_stopping.pop(event.uniqueid, None)
         elif lane is not None and lane.state in (LaneState.ATTACHED, LaneState.RECORDING):
             self.fact(events.FileFault(at=event.at, lane_id=lane.id, kind="stopped by somebody else"))
+        return {event.uniqueid}
 
     def fact(self, event: LaneFact) -> str | None:
         """Follow the state table; return the channel that the fact is about, None when it came too late."""
@@ -257,7 +269,8 @@ class Recorder:
         if lane is not None:
             lane.advance(event)
             self._ended(lane, event.at)
-        self._held = {i: held for i, held in self._held.items() if held[0] != uniqueid}
+        if self._held:
+            self._held = {i: held for i, held in self._held.items() if held[0] != uniqueid}
         self._foreign.pop(uniqueid, None)
         self._foreign_stopping.pop(uniqueid, None)
         self._trouble.pop(uniqueid, None)
@@ -271,12 +284,12 @@ class Recorder:
         for uniqueid in touched:
             lane, channel = self.on(uniqueid), self.calls.channels.get(uniqueid)
             if lane is not None and channel is not None:
-                before = len(lane.spans()), len(lane.stretches)
+                before = lane.stretches
                 if channel.bridge:
                     lane.open_stretch(min(at, channel.entered_at or at))
                 else:
                     lane.close_stretch(at)
-                if before != (len(lane.spans()), len(lane.stretches)):
+                if lane.stretches is not before:
                     self.save(lane)
 
     def due(self, at: float) -> set[str]:
@@ -296,8 +309,8 @@ class Recorder:
         at = max(at, channel.entered_at)
         if first:
             lane.open_stretch(at)
-        elif len(lane.stretches) == 1 and lane.stretches[0][1] is None:
-            lane.stretches[0][0] = min(at, lane.stretches[0][0] or at)
+        else:
+            lane.began_at(at)
 
     def _failed(self, lane: LiveLane, at: float, why: str, *, next_place: bool) -> None:
         """The recorder failed while its channel lives: alarm now, and try again where it may work."""
@@ -311,9 +324,10 @@ class Recorder:
     def _ended(self, lane: LiveLane, at: float) -> None:
         lane.ended_at = at
         lane.close_stretch(at)
-        if self._on.get(lane.uniqueid) == lane.id:
+        if self._on.get(lane.uniqueid) is lane:
             del self._on[lane.uniqueid]
-        if self._growing.pop(lane.id, None) is not None:
+        if lane.growing is not None:
+            lane.growing = None
             self.out.do(commands.Unwatch(lane_id=lane.id))
         self._over[lane.id] = None
         self.save(lane)
@@ -327,7 +341,7 @@ class Recorder:
         why = f"The disk of {event.place} is {event.kind}"
         self.out.alarm(event.at, "place-failed", why, place=event.place, fault=event.kind)
         moved = set()
-        for lane in [self.lanes[lane_id] for lane_id in self._on.values()]:
+        for lane in list(self._on.values()):
             known = lane.state in (LaneState.ATTACHED, LaneState.RECORDING)
             if (
                 known
@@ -367,10 +381,11 @@ class Recorder:
         """Its file will not change any more: the hang-up races the closing by some milliseconds."""
         return lane.state in OVER and at >= (lane.ended_at or 0.0) + self._settle
 
-    def silent(self, event: events.LaneSilent) -> None:
-        """Nobody spoke there for a while, and nothing was written."""
+    def silent(self, event: events.LaneSilent) -> set[str]:
+        """Nobody spoke there for a while, and nothing was written: nothing is to be done."""
         if lane := self.lanes.get(event.lane_id):
             lane.silent_ms += event.ms
+        return set()
 
     def doubtful(self, lane: LiveLane) -> bool:
         """Sound may be lost from its file although Asterisk closed it: it was given up, or its disk failed."""
@@ -380,7 +395,7 @@ class Recorder:
 
     def release(self, lane: LiveLane, recording_id: str, duration_ms: int) -> None:
         """Its audio is in this recording's mix: when no other needs it, its file goes."""
-        lane.users.discard(recording_id)
+        lane.users = tuple(user for user in lane.users if user != recording_id)
         if not lane.users and lane.state in OVER:
             self._forget(lane, LaneState.CLOSED, duration_ms)
 
@@ -438,12 +453,12 @@ class Recorder:
     def restore(self, row: Lane, users: Iterable[str], outside: bool, not_before: float) -> None:
         """A lane from before a restart."""
         lane = self.lanes[row.id] = LiveLane.from_row(row, outside)
-        lane.users.update(users)
+        lane.users = tuple(dict.fromkeys(users))
         lane.not_before = not_before
         if lane.state in OVER:
             self._over[lane.id] = None
         else:
-            self._on[lane.uniqueid] = lane.id
+            self._on[lane.uniqueid] = lane
             self.calls.remember_channel(lane.uniqueid, lane.channel)
 
 

@@ -10,7 +10,7 @@ mix of all lanes over the stretches of one conversation that were to be recorded
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from recorderd.core import commands, events, sides
 from recorderd.core.company import Company
@@ -49,7 +49,7 @@ class LiveLane:
 
     `muted` is None after a restart: nobody remembers. `restored`: it is from before one. `kept`: its file must
     stay. `not_before`: it was started for a recording that began then. `silent_ms`: for so long no packet came
-    on its channel.
+    on its channel. `growing` is what the watcher of its file was told last, None if it was told nothing.
     """
 
     id: str
@@ -67,9 +67,10 @@ class LiveLane:
     stop_failed: bool = False
     kept: bool = False
     recording_id: str = ""
-    stretches: list[list[float | None]] = field(default_factory=list)
+    stretches: tuple[tuple[float, float | None], ...] = ()
     ended_at: float | None = None
-    users: set[str] = field(default_factory=set)
+    users: tuple[str, ...] = ()
+    growing: bool | None = None
     restored: bool = False
     note: str = ""
 
@@ -86,16 +87,22 @@ class LiveLane:
         """Its channel is in a bridge from now on and it runs: its file grows."""
         if self.began and not (self.stretches and self.stretches[-1][1] is None):
             before = self.stretches[-1][1] if self.stretches else None
-            self.stretches.append([max(at, before or at, self.not_before), None])
+            self.stretches += ((max(at, before or at, self.not_before), None),)
+
+    def began_at(self, at: float) -> None:
+        """Of two stamps of its start the earlier one holds, as long as it is in its first stretch."""
+        if len(self.stretches) == 1 and self.stretches[0][1] is None:
+            self.stretches = ((min(at, self.stretches[0][0]), None),)
 
     def close_stretch(self, at: float) -> None:
         """Its file grows no more."""
         if self.stretches and self.stretches[-1][1] is None:
-            self.stretches[-1][1] = max(at, self.stretches[-1][0] or at)
+            *before, (start, _) = self.stretches
+            self.stretches = (*before, (start, max(at, start)))
 
     def spans(self) -> list[Span]:
         """The closed stretches."""
-        return [(a, b) for a, b in self.stretches if a is not None and b is not None and b > a]
+        return [(a, b) for a, b in self.stretches if b is not None and b > a]
 
     def row(self, duration_ms: int = 0) -> Lane:
         """This lane as it is remembered."""
@@ -107,7 +114,7 @@ class LiveLane:
             label=self.label,
             path=self.path,
             state=self.state,
-            stretches=tuple((a, b) for a, b in self.stretches if a is not None),
+            stretches=self.stretches,
             duration_ms=duration_ms,
             note=self.note,
         )
@@ -119,7 +126,7 @@ class LiveLane:
         lane.state, lane.recording_id, lane.note = row.state, row.recording_id, row.note
         lane.muted = None
         lane.restored = True
-        lane.stretches = [[a, b] for a, b in row.stretches]
+        lane.stretches = row.stretches
         lane.began = bool(lane.stretches) or row.state in (S.ATTACHED, S.RECORDING, S.STOPPING)
         return lane
 
@@ -143,8 +150,8 @@ class LiveRecording:
     started_at: float
     state: RecordingState = RecordingState.ARMED
     ended_at: float | None = None
-    lanes: dict[str, None] = field(default_factory=dict)
-    intervals: list[Interval] = field(default_factory=list)
+    lanes: tuple[str, ...] = ()
+    intervals: tuple[Interval, ...] = ()
     mix_at: float = 0.0
     asked: bool = True
 
@@ -152,6 +159,11 @@ class LiveRecording:
     def seen(self) -> bool:
         """A file of it was seen: it may be linked."""
         return self.state is not RecordingState.ARMED
+
+    def add_lane(self, lane_id: str) -> None:
+        """This lane is one of those that it is made from."""
+        if lane_id not in self.lanes:
+            self.lanes += (lane_id,)
 
     def offset_ms(self) -> int:
         """Where the next interval will lie in the file."""
@@ -170,7 +182,7 @@ class LiveRecording:
             ended_at=self.ended_at,
             duration_ms=duration_ms,
             size=size,
-            lanes=tuple(self.lanes),
+            lanes=self.lanes,
             reason=self.reason,
             stereo=stereo,
         )
@@ -182,7 +194,7 @@ class LiveRecording:
             row.id, row.conversation_id, row.segment, row.folder, row.name, row.reason, row.started_at
         )
         recording.state, recording.ended_at = row.state, row.ended_at
-        recording.lanes = dict.fromkeys(row.lanes)
+        recording.lanes = row.lanes
         return recording
 
     def __str__(self) -> str:

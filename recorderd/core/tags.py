@@ -32,7 +32,7 @@ class _Tag:
     name: str
     talk_id: str = ""
     bridge: str | None = None
-    company: frozenset[str] = frozenset()
+    company: tuple[str, ...] = ()
 
 
 class Tags:
@@ -46,9 +46,15 @@ class Tags:
     def write(self, members: Collection[str], talk_id: str, name: str) -> None:
         """The talk of these channels is in the file of this name."""
         for channel in [self._calls.channels[uniqueid] for uniqueid in sorted(members)]:
-            bridge = self._calls.bridges.get(channel.bridge or "")
-            others = [self._calls.channels[u] for u in bridge.members] if bridge else []
-            tag = self._tags.get(channel.uniqueid)
+            company, tag = self._company(channel), self._tags.get(channel.uniqueid)
+            if tag and (tag.name, tag.talk_id, tag.bridge, tag.company) == (
+                name,
+                talk_id,
+                channel.bridge,
+                company,
+            ):
+                continue
+            others = [self._calls.channels[u] for u in company]
             nobody_called = all(other.called or not other.real for other in others)
             if not channel.called or nobody_called or (tag and tag.name):
                 self._write(channel, talk_id, name)
@@ -72,7 +78,7 @@ class Tags:
         now = self._tag(channel, talk_id or tag.talk_id, "")
         dials = channel.bridge is None and bool(channel.ringing)
         moved = channel.bridge is not None and channel.bridge != tag.bridge
-        other_peer = talk_id is None and len(now.company) > 1 and now.company != tag.company
+        other_peer = talk_id is None and len(now.company) > 1 and set(now.company) != set(tag.company)
         if dials or moved or other_peer or talk_id not in (None, tag.talk_id):
             self._set(channel, now)
 
@@ -87,8 +93,11 @@ class Tags:
         self._tags.pop(uniqueid, None)
 
     def _tag(self, channel: Channel, talk_id: str, name: str) -> _Tag:
+        return _Tag(name, talk_id, channel.bridge, self._company(channel))
+
+    def _company(self, channel: Channel) -> tuple[str, ...]:
         bridge = self._calls.bridges.get(channel.bridge or "")
-        return _Tag(name, talk_id, channel.bridge, frozenset(bridge.members) if bridge else frozenset())
+        return bridge.members if bridge else ()
 
     def _set(self, channel: Channel, tag: _Tag) -> None:
         before = self._tags.get(channel.uniqueid)

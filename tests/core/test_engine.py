@@ -11,7 +11,7 @@ import pytest
 from recorderd.core import commands, events
 from recorderd.core.conditions import Hours
 from recorderd.core.engine import Settings
-from recorderd.core.policy import ExtensionPolicy, Mode, Policy, Rule
+from recorderd.core.policy import ExtensionPolicy, Mode, Policy, Rule, Situation
 from recorderd.core.rows import Conversation, Interval, Lane, LaneState, Outcome, Recording, RecordingState
 from recorderd.core.rules import Reader
 from tests.core.people import A, D, N, chooses, policy
@@ -38,6 +38,30 @@ def play(world: World, text: str, wait: float = 0.0) -> None:
 
 def outcomes(world: World) -> list[Outcome]:
     return [interval.outcome for interval in world.saved(Interval)]
+
+
+class Asked:
+    """A condition that never holds, and counts how often it was asked."""
+
+    times = 0
+
+    def matches(self, _situation: Situation) -> bool:
+        self.times += 1
+        return False
+
+
+def test_news_of_a_recorder_decides_nothing_anew() -> None:
+    """What should be recorded is as it was: only what is has changed."""
+    asked = Asked()
+    world = World(policy(default=A, rules=(Rule(name="r", mode=Mode.NEVER, conditions=(asked,)),)))
+    world.latency = 0.5
+    play(world, RING + ANSWER)
+    before = asked.times
+    assert before > 0
+    assert world.saved(Recording)[0].state is RecordingState.ARMED
+    world.wait(1)  # Asterisk answers, and the files are seen
+    assert world.saved(Recording)[0].state is RecordingState.RECORDING
+    assert asked.times == before
 
 
 # --- a plain call ------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def recorder_with_a_lane(state: LaneState) -> tuple[Recorder, LiveLane, Outbox]:
     calls, out = Calls(), Outbox()
     calls.apply(next(tape("new 101-00")))
     recorder = Recorder(calls, out, ("/a", "/b"), (0.0, 1.0), 0.3)
-    recorder.start(calls.channels[uid("101-00")], "L", "2026/11/23", "", T)
+    recorder.start(calls.channels[uid("101-00")], lambda: "L", "2026/11/23", "", T)
     lane = recorder.lanes["L"]
     lane.state, lane.mixmonitor_id = state, "0x1"
     if state in OVER:
@@ -99,7 +99,7 @@ def test_a_hangup_ends_whatever_runs(state) -> None:
 @pytest.mark.parametrize("state", [S.STARTING, S.ATTACHED, S.RECORDING, S.STOPPING])
 def test_no_second_recorder_starts_while_one_is_not_gone(state) -> None:
     recorder, lane, out = recorder_with_a_lane(state)
-    recorder.start(recorder.calls.channels[lane.uniqueid], "M", "2026/11/23", "", T)
+    recorder.start(recorder.calls.channels[lane.uniqueid], lambda: "M", "2026/11/23", "", T)
     assert out.take() == []
 
 
@@ -124,7 +124,7 @@ def test_retries_wait_longer_and_go_elsewhere() -> None:
     began, at = [], T
     for number in range(4):
         while not recorder.on(channel.uniqueid):
-            recorder.start(channel, f"L{number}", "d", "", at)
+            recorder.start(channel, f"L{number}".format, "d", "", at)
             at = round(at + 0.1, 6)
         lane = recorder.on(channel.uniqueid)
         assert lane is not None

@@ -200,7 +200,7 @@ def test_company_knows_when_a_channel_was_alone_and_when_it_was_forbidden() -> N
     assert company.forbidden("101")[-1] == (8, math.inf)
     company.end(interval(8, 8.01, "101", "104", wanted=False))
     assert company.forbidden("101") == [(4, 6)], "what is shorter than a frame is no talk"
-    company.forget(["102"])
+    company.forget(["101"])
     assert company.forbidden("101") == []
 
 
@@ -241,9 +241,9 @@ def test_a_consultation_between_two_who_were_called_is_named_after_who_asks() ->
 @pytest.mark.parametrize("restored", [False, True])
 def test_of_a_lane_from_before_a_restart_everything_else_is_taken_for_forbidden(restored: bool) -> None:
     lane = recordings.LiveLane("l", "101", "PJSIP/101-0", "101", "/l/l.wav", False)
-    lane.stretches, lane.restored = [[T, T + 5]], restored
+    lane.stretches, lane.restored = ((T, T + 5),), restored
     recording = recordings.LiveRecording("r", "c", 1, "f", "n.wav", "", T)
-    recording.intervals = [interval(T, T + 3, "101", "102")]
+    recording.intervals = (interval(T, T + 3, "101", "102"),)
     company = Company()
     company.begin(recording.intervals[0])
     (told,) = recordings.mix(recording, [lane], company, "/m", 0.06).lanes
