@@ -100,14 +100,17 @@ def _rotated_text(done: Rotated, config: Config) -> str:
 
 def _rotating(config: Config, work: Callable[[Rotation], Awaitable[T]]) -> T:
     async def ask(store: Store) -> T:
-        from recorderd.archive.keyring import Keyring
+        from recorderd.daemon.buckets import keyring_of, stock_of
         from recorderd.daemon.ids import new_id
         from recorderd.daemon.keeper import Keeper
         from recorderd.daemon.rotation import Rotation
 
-        keeper = Keeper(store, config.spool.monitor, config.state, time.time, new_id)
-        encryption = config.archive.encryption
-        return await work(Rotation(keeper, config.spool.monitor, Keyring(encryption.keys, encryption.key_id)))
+        stock = stock_of(config, store)
+        keeper = Keeper(
+            store, config.spool.monitor, config.state, time.time, new_id, node=config.node, stock=stock
+        )
+        bucket = stock.bucket if stock else None
+        return await work(Rotation(keeper, config.spool.monitor, keyring_of(config), bucket))
 
     return with_store(config, ask)
 

@@ -1,23 +1,29 @@
 """Other keys for what is kept already: every file encrypted with the key of now, or decrypted where there is none.
 
-Owns the walk and the crash safety: a file is replaced whole, after the new one was read back and found to be the
-sound that the archive hashed. Must not know the format (`archive.sealed`) or where keys are.
+Owns the walk and the crash safety: a file or an object is replaced whole, after the new one was read back and found
+to be the sound that the archive hashed. Must not know the format (`archive.sealed`) or where keys are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recorderd.archive import disposal, files, peaks, sealed
+from recorderd.archive.fingerprints import NotThere
 from recorderd.archive.keyring import Keyring
 from recorderd.core.keeping import IN_PLACE, KeepState, Kept
 from recorderd.daemon.keeper import Keeper
 from recorderd.errors import AudioError
+
+if TYPE_CHECKING:
+    from recorderd.archive.objects import Bucket
 
 _BATCH = 200
 
@@ -32,18 +38,19 @@ class Rotated:
 
 
 class Rotation:
-    """The kept files below `monitor`. Both methods raise StoreError."""
+    """The keeper's node's files below `monitor`, and their objects in the `bucket`. Both methods raise StoreError."""
 
-    def __init__(self, keeper: Keeper, monitor: Path, keyring: Keyring) -> None:
+    def __init__(self, keeper: Keeper, monitor: Path, keyring: Keyring, bucket: Bucket | None = None) -> None:
         self._keeper = keeper
         self._monitor = monitor
         self._keyring = keyring
+        self._bucket = bucket
 
     async def count(self) -> Counter[str]:
         """How many kept files are encrypted with each key, `` for those that are not, `?` for unreadable ones."""
         found: Counter[str] = Counter()
         async for page in self._pages():
-            found.update(await asyncio.to_thread(_keys_of, [self._path(kept) for kept in page]))
+            found.update(await asyncio.to_thread(self._keys_of, page))
         return found
 
     async def run(self) -> Rotated:
@@ -80,22 +87,49 @@ class Rotation:
         return row is not None and row.state in IN_PLACE
 
     def _renew(self, kept: Kept) -> bool:
-        """Whether there was anything to be done for the file or its peaks. Raises AudioError."""
+        """Whether there was anything to be done for the sound or its peaks, here or there. Raises AudioError."""
         path, key = self._path(kept), self._keyring.current()
-        changed = self._renew_file(path, key, kept.sha256)
         shape = peaks.path_of(path)
-        return (self._renew_file(shape, key, "") if disposal.there([shape]) else False) or changed
+        changed = False
+        if disposal.there([path]) or not kept.object:
+            changed = self._renew_file(sealed.opened(path, self._keyring), path, key, kept.sha256)
+        if disposal.there([shape]):
+            changed = self._renew_file(sealed.opened(shape, self._keyring), shape, key, "") or changed
+        if kept.object:
+            changed = self._renew_object(kept.object, path, key, kept.sha256) or changed
+            with contextlib.suppress(NotThere):
+                changed = self._renew_object(kept.object + peaks.SUFFIX, shape, key, "") or changed
+        return changed
 
-    def _renew_file(self, path: Path, key: sealed.Key | None, sha256: str) -> bool:
-        wanted = key.id if key else ""
-        old = sealed.opened(path, self._keyring)
+    def _renew_object(self, object: str, path: Path, key: sealed.Key | None, sha256: str) -> bool:
+        """By way of the file here; where there is none, of one that is made and removed again."""
+        bucket = self._known_bucket(object)
+        old = bucket.opened(object, self._keyring)
+        if old.key_id == (key.id if key else ""):
+            return False
+        here = bool(disposal.there([path]))
         try:
-            if old.key_id == wanted:
+            if not here:
+                files.make_folder(path.parent)
+                self._renew_file(old, path, key, sha256)
+            bucket.put(object, path, replace=True)
+            back = bucket.opened(object, self._keyring)
+            if sha256 and _hash(back) != sha256:
+                raise AudioError(f"{bucket}/{object} could not be read back")
+        finally:
+            if not here:
+                path.unlink(missing_ok=True)
+        return True
+
+    def _renew_file(self, old: sealed.Sound, path: Path, key: sealed.Key | None, sha256: str) -> bool:
+        """`path` holds what `old` does, with this key; false where that is so already."""
+        try:
+            if old.key_id == (key.id if key else ""):
                 return False
             with files.replacing(path) as fd:
                 found = _copy(old, fd)
                 if sha256 and found != sha256:
-                    raise AudioError(f"{path} is not the sound that was kept: it stays as it is")
+                    raise AudioError(f"{old.path} is not the sound that was kept: it stays as it is")
                 if key is not None:
                     sealed.seal(fd, key)
                     if _hash(sealed.Sound(sealed.File(fd, path), path, self._keyring)) != found:
@@ -104,26 +138,35 @@ class Rotation:
             old.close()
         return True
 
+    def _known_bucket(self, object: str) -> Bucket:
+        if self._bucket is None:
+            raise AudioError(f"{object} is in a bucket, and archive.objects.url does not say in which")
+        return self._bucket
+
+    def _keys_of(self, page: list[Kept]) -> list[str]:
+        return [self._key_of(kept) for kept in page]
+
+    def _key_of(self, kept: Kept) -> str:
+        """Of the object where there is one: the file here is renewed first."""
+        try:
+            if kept.object:
+                header, _, _ = self._known_bucket(kept.object).read(kept.object, 0, sealed.HEADER)
+            else:
+                with self._path(kept).open("rb") as file:
+                    header = file.read(sealed.HEADER)
+            return sealed.key_id(header)
+        except (OSError, AudioError):
+            return "?"
+
     def _path(self, kept: Kept) -> Path:
         return self._monitor / kept.folder / kept.name
 
     async def _pages(self) -> AsyncIterator[list[Kept]]:
         after = None
-        while page := await self._keeper.keeping.walk(IN_PLACE, after=after, limit=_BATCH):
+        node = self._keeper.node
+        while page := await self._keeper.keeping.walk(IN_PLACE, after=after, limit=_BATCH, node=node):
             after = (page[-1].started_at, page[-1].recording_id)
             yield [kept for kept in page if kept.name]
-
-
-def _keys_of(paths: list[Path]) -> list[str]:
-    return [_key_of(path) for path in paths]
-
-
-def _key_of(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return sealed.key_id(file.read(sealed.HEADER))
-    except (OSError, AudioError):
-        return "?"
 
 
 def _copy(old: sealed.Sound, fd: int) -> str:

@@ -23,6 +23,7 @@ from recorderd.core.keeping import Hold, KeepState, Kept
 from recorderd.daemon.archivist import Archivist
 from recorderd.daemon.buckets import bucket_of, keyring_of, stock_of
 from recorderd.daemon.keeper import Keeper
+from recorderd.daemon.rotation import Rotation
 from recorderd.daemon.stock import Stock
 from recorderd.errors import BucketFault
 from recorderd.evidence import gather
@@ -471,3 +472,33 @@ async def test_rows_of_before_there_were_names_are_given_to_a_node(there: World)
         assert await store.give_node("", "pbx1") == 1
         assert await archived(there)
         assert (await row(store, 1)).object == key(there, 1)
+
+
+# --- other keys --------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_key_reaches_objects_whose_files_are_here_and_those_alone_there(
+    there: World, server: buckets.Server, bucket: str
+) -> None:
+    for name in ("a", "b"):
+        keyring.make(there.folder / name)
+    places = {name: str(there.folder / name) for name in ("a", "b")}
+    there.configure(encryption={"key_id": "a", "keys": places})
+    async with kept_calls(there, 1, 2) as store:
+        await stock_with(there, store, cache=round((await row(store, 2)).size * 1.2)).make_room()
+        assert {there.kept(n).exists() for n in (1, 2)} == {True, False}
+        there.configure(encryption={"key_id": "b", "keys": places})
+        stock = stock_with(there, store)
+        ring = keyring_of(there.config)
+        rotation = Rotation(keeper_of(there, store), there.monitor, ring, stock.bucket)
+        assert dict(await rotation.count()) == {"a": 2}
+        done = await rotation.run()
+        assert (done.changed, done.same, done.failed) == (2, 0, [])
+        assert dict(await rotation.count()) == {"b": 2}
+        assert (await rotation.run()).same == 2
+        lying = inside(server, bucket)
+        assert {sealed.key_id(data[: sealed.HEADER]) for data in lying.values()} == {"b"}
+        assert {there.kept(n).exists() for n in (1, 2)} == {True, False}
+        for number in (1, 2):
+            sound = stock.bucket.opened(key(there, number), ring)
+            assert hashlib.sha256(sound.read()).hexdigest() == (await row(store, number)).sha256
