@@ -152,7 +152,7 @@ async def test_a_file_on_another_machine_alone_is_said_to_be_there(room: Room) -
     assert (told["state"], told["may_play"]) == ("elsewhere", False)
     assert told["note"] == "It is on pbx1 and not in the bucket yet."
     entry = (await client.get("/api/v1/calls")).json()
-    page = next(e["id"] for e in entry["items"] if e["destination"] == "104")
+    page = next(e["story_id"] for e in entry["rows"] if e["destination"] == "104")
     shown = await client.get(f"/calls/{page}")
     assert shown.status_code == 200
     assert "It is on pbx1 and not in the bucket yet." in shown.text
