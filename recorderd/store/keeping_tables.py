@@ -16,6 +16,9 @@ kept_unfinished = sa.text(f"state NOT IN ('{KeepState.KEPT}', '{KeepState.DELETE
 # What is in the bucket and has its file here too: that may make room.
 kept_cached = sa.text(f"(local AND object <> '' AND state = '{KeepState.KEPT}')")
 
+# What is kept and not in a bucket, and could be.
+kept_apart = sa.text(f"(object = '' AND name <> '' AND state = '{KeepState.KEPT}')")
+
 kept = sa.Table(
     "kept",
     metadata,
@@ -48,6 +51,7 @@ kept = sa.Table(
     index("kept_unfinished", "not_before", where=kept_unfinished),
     index("kept_name", "name"),
     index("kept_cached", "node", "size", where=kept_cached),
+    index("kept_apart", "node", "started_at", "recording_id", where=kept_apart),
 )
 
 holds = sa.Table(

@@ -197,8 +197,7 @@ def walk(
 
 def without_object(node: str, limit: int) -> sa.Select[Any]:
     table = k.kept
-    kept = sa.and_(table.c.state == KeepState.KEPT.value, table.c.object == "", table.c.name != "")
-    query = sa.select(table).where(table.c.node == node, kept)
+    query = sa.select(table).where(table.c.node == node, k.kept_apart)
     return query.order_by(table.c.started_at, table.c.recording_id).limit(limit)
 
 

@@ -198,6 +198,30 @@ async def test_open_rows_are_what_a_starting_daemon_must_take_up(store: Store) -
     assert [row.id for row in found.lanes] == ["l2", "l3", "l4", "l5"]
 
 
+async def test_a_daemon_takes_up_what_is_its_nodes(store: Store) -> None:
+    armed = rows.RecordingState.ARMED
+    for node in ("pbx1", "pbx2"):
+        await store.save(
+            [
+                sample.conversation(f"c-{node}", ended_at=None, node=node),
+                sample.interval(f"i-{node}", conversation_id=f"c-{node}", ended_at=None, outcome=None),
+                sample.recording(f"r-{node}", conversation_id=f"c-{node}", state=armed, lanes=(), node=node),
+                sample.lane(f"l-{node}", recording_id=f"r-{node}", node=node),
+            ]
+        )
+    found = await store.open_rows("pbx2")
+    ids = [
+        row.id
+        for part in (found.conversations, found.intervals, found.recordings, found.lanes)
+        for row in part
+    ]
+    assert ids == ["c-pbx2", "i-pbx2", "r-pbx2", "l-pbx2"]
+    assert len((await store.open_rows()).recordings) == 2
+    assert await store.give_node("pbx2", "pbx3") == 1
+    assert (await store.open_rows("pbx2")).recordings == ()
+    assert [row.id for row in (await store.open_rows("pbx3")).lanes] == ["l-pbx2"]
+
+
 async def test_answered_cdrs_without_a_link_are_told_apart(store: Store) -> None:
     await store.save([sample.cdr(sequence=1), sample.cdr(sequence=2), sample.link(sequence=1)])
     await store.save([sample.cdr(sequence=3, disposition="NO ANSWER", answer=None)])

@@ -73,6 +73,56 @@ async def test_unfinished_are_those_whose_time_has_come(store: Store) -> None:
     assert "later" in {row.recording_id for row in await store.keeping.unfinished(T)}
 
 
+async def test_a_node_asks_for_what_is_its_own(store: Store) -> None:
+    for node in ("pbx1", "pbx2"):
+        await store.save(
+            [
+                sample.recording(f"new-{node}", node=node, started_at=T, ended_at=T + 5),
+                kept(f"waits-{node}", state=S.WAITING, node=node),
+                kept(f"linked-{node}", state=S.LINKED, node=node),
+                kept(f"kept-{node}", node=node),
+            ]
+        )
+    keeping = store.keeping
+    found = await keeping.new_recordings(T - DAY, T + 400, node="pbx2")
+    assert [row.id for row in found] == ["new-pbx2"]
+    waiting = await keeping.unfinished(None, node="pbx2")
+    assert {row.recording_id for row in waiting} == {"waits-pbx2", "linked-pbx2"}
+    waiting = await keeping.unfinished(None, node="pbx2", but=S.LINKED)
+    assert [row.recording_id for row in waiting] == ["waits-pbx2"]
+    assert [row.recording_id for row in await keeping.walk([S.KEPT], node="pbx1")] == ["kept-pbx1"]
+    [day] = [each for each in await keeping.days(0, node="pbx1") if each.format]
+    assert day.recordings == 2
+    assert len(await keeping.unfinished(None)) == 4
+
+
+async def test_what_is_in_the_bucket_and_here_too_goes_by_when_it_was_played_last(store: Store) -> None:
+    common = {"node": "pbx1", "size": 100}
+    await store.save(
+        [
+            kept("a", object="pbx1/a", archived_at=T, **common),
+            kept("b", object="pbx1/b", archived_at=T + 1, **common),
+            kept("c", object="pbx1/c", archived_at=T + 2, **common),
+            kept("far", object="pbx1/far", local=False, **common),
+            kept("apart", started_at=T + 9, **common),
+            kept("older", **common),
+            kept("silent", name="", **common),
+            kept("doomed", object="pbx1/doomed", state=S.DELETING, **common),
+            kept("other", object="pbx2/a", node="pbx2", size=100),
+            sample.audit("1", at=T + 50, action="play", object="a"),
+            sample.audit("2", at=T + 10, action="download", object="c"),
+            sample.audit("3", at=T + 5, action="play", object="c"),
+            sample.audit("4", at=T + 90, action="delete", object="b"),
+        ]
+    )
+    assert await store.keeping.cached("pbx1") == 300
+    assert await store.keeping.cached("pbx3") == 0
+    found = await store.keeping.least_played("pbx1")
+    assert [row.recording_id for row in found] == ["b", "c", "a"]
+    assert [row.recording_id for row in await store.keeping.least_played("pbx1", limit=1)] == ["b"]
+    assert [row.recording_id for row in await store.keeping.without_object("pbx1")] == ["older", "apart"]
+
+
 async def test_a_walk_sees_every_row_once_oldest_first(store: Store) -> None:
     await store.save([kept(f"r{n}", started_at=T + n // 3) for n in range(10)])
     await store.save([kept("gone", state=S.DELETED)])

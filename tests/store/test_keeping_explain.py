@@ -16,6 +16,10 @@ from tests.store.test_explain import plan
 QUESTIONS: dict[str, sa.Select[Any]] = {
     "what is unfinished": questions.unfinished(1.0, 100),
     "what is new": questions.new_recordings(1.0, 2.0, 100),
+    "what a node has to do": questions.unfinished(1.0, 100, "pbx1", KeepState.LINKED),
+    "what a node has new": questions.new_recordings(1.0, 2.0, 100, "pbx1"),
+    "what is not in the bucket": questions.without_object("pbx1", 100),
+    "how much could make room": questions.cached("pbx1"),
     "a page from old to new": questions.walk([KeepState.KEPT], 2.0, (1.0, "r1"), 100),
 }
 

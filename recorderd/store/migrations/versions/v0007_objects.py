@@ -10,6 +10,7 @@ down_revision = "0006"
 
 _words = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _cached = sa.text("(local AND object <> '' AND state = 'kept')")
+_apart = sa.text("(object = '' AND name <> '' AND state = 'kept')")
 
 
 def upgrade() -> None:
@@ -17,4 +18,8 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("node", _words, nullable=False, server_default=""))
     op.add_column("kept", sa.Column("object", _words, nullable=False, server_default=""))
     op.add_column("kept", sa.Column("local", sa.Boolean(), nullable=False, server_default=sa.true()))
-    op.create_index("kept_cached", "kept", ["node", "size"], sqlite_where=_cached, postgresql_where=_cached)
+    for name, columns, where in (
+        ("kept_cached", ["node", "size"], _cached),
+        ("kept_apart", ["node", "started_at", "recording_id"], _apart),
+    ):
+        op.create_index(name, "kept", columns, sqlite_where=where, postgresql_where=where)
