@@ -10,10 +10,11 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.live.faults.injector import BY_NAME, FAULTS, chosen
-from tests.live.faults.run import BAD, Run, run, table
+from tests.live.faults.run import BAD, KINDS, Run, run, table
 
 REPORT = Path(__file__).resolve().parents[3] / "docs" / "faults.md"
 CLOCK = "clock stepped"
@@ -30,9 +31,19 @@ def write_report(seed: int, *runs: Run) -> None:
     stamp = time.strftime("%d %b %Y", time.gmtime())
     text = (
         f"{stamp}, Asterisk 22, seed {seed}: {injected} faults at random instants over {talks} talks; "
-        f"20 ms frames counted at the telephones and in the files.\n\n{rows}\n\n{what}"
+        f"20 ms frames counted at the telephones and in the files.{_stuttered(runs)}\n\n{rows}\n\n{what}"
     )
     _put("faults", text)
+
+
+def _stuttered(runs: Sequence[Run]) -> str:
+    count = sum(len(one.of("stuttered")) for one in runs)
+    if not count:
+        return ""
+    return (
+        f" In {count} of the talks words are missing that nobody tells of, but the telephones themselves stood still"
+        " for 100 ms or more in them (a busy machine) and sent in a burst, of which Asterisk's recorder drops a part."
+    )
 
 
 def write_clean(played: Run) -> None:
@@ -57,7 +68,8 @@ def _put(name: str, text: str) -> None:
 def tell(played: Run) -> None:
     """The table, and all that must not be."""
     print(table(played))
-    for kind in BAD:
+    print({kind: len(played.of(kind)) for kind in KINDS}, f"worst delay {played.worst_delay:.3f} s")
+    for kind in ("stuttered", *BAD):
         for verdict in played.of(kind):
             print(verdict)
 

@@ -148,7 +148,7 @@ async def run(
         await place.daemon.quiet(60)
         ticker = place.load._phones.ticker
         verdicts = await asyncio.to_thread(
-            judge, place.load.talks, scene.files(), await place.daemon.intervals(), recorded, ticker.sent_at
+            judge, place.load.talks, scene.files(), await place.daemon.intervals(), recorded, ticker
         )
         coverage = await place.daemon.coverage()
         alarms = await place.daemon.ledger(lambda store: store.alarms())
@@ -157,8 +157,18 @@ async def run(
     return Run(scene, done, verdicts, place.load.tried, spent, coverage, alarms, left, ticker.worst_delay)
 
 
-KINDS = ("whole", "told", "as wanted", "untold", "false-alarm", "forbidden", "doubled", "unaccounted")
-BAD = KINDS[3:]
+KINDS = (
+    "whole",
+    "told",
+    "as wanted",
+    "stuttered",
+    "untold",
+    "false-alarm",
+    "forbidden",
+    "doubled",
+    "unaccounted",
+)
+BAD = KINDS[4:]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Owns the verdicts. A talk is `whole` when no more is missing than the ledger's own tolerance; `told` when
 something is missing and the ledger says so; `untold` when it does not; a `false-alarm` when the ledger tells of a fault
-that was none. `forbidden` and `doubled` are what may never be.
+that was none. `forbidden` and `doubled` are what may never be. `stuttered` would be untold, but the telephones
+themselves stood still in it and then sent in a burst, of which Asterisk's recorder drops a part.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from recorderd.core.rows import Interval, Outcome
 from tests.live import signals
 from tests.live.faults.load import Pair, Talk
+from tests.live.rtp import Ticker
 from tests.live.signals import CYCLE, FRAME_MS
 
 FAULTS = (Outcome.PARTIAL, Outcome.NOT_RECORDED, Outcome.RECORDED_IN_ERROR)
@@ -24,7 +26,10 @@ _TOLERANCE_MS, _TOLERANCE = 200, 0.01
 # What ledger and telephones may differ by: each counts edges its own way.
 _SLACK_MS = 300
 # Single frames that the ear takes for others where two voices meet on a busy machine.
-_NOISE_MS = 300
+NOISE_MS = 300
+# A recorder whose file fails is replaced before it is stopped, and both hear the same for that long, not quite
+# laid over each other: an echo, nothing lost.
+_ECHO_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Verdict:
     unaccounted_ms: int
     outcomes: tuple[str, ...]
     note: str
+    stuttered: bool = False
 
     @property
     def whole(self) -> bool:
@@ -47,7 +53,7 @@ class Verdict:
 
     @property
     def kind(self) -> str:
-        if self.doubled_ms > _NOISE_MS:
+        if self.doubled_ms > _ECHO_MS:
             return "doubled"
         if self.unaccounted_ms > max(_SLACK_MS, self.talk.ms * 0.05):
             return "unaccounted"
@@ -59,7 +65,7 @@ class Verdict:
             return "false-alarm" if clearly else "whole"
         if faulty or self.told_ms + _SLACK_MS >= self.missing_ms:
             return "told"
-        return "untold"
+        return "stuttered" if self.stuttered else "untold"
 
     @property
     def gaps(self) -> list[float]:
@@ -85,16 +91,16 @@ def judge(
     files: Iterable[Path],
     intervals: Sequence[Interval],
     wanted: Iterable[Pair],
-    sent_at,
+    ticker: Ticker,
 ) -> list[Verdict]:
-    """Hold every talk against all files and all intervals. `sent_at` tells when a frame was said."""
+    """Hold every talk against all files and all intervals. `ticker` tells when a frame was said."""
     heard = _heard(talks, files)
     pairs = set(wanted)
     by_pair: dict[frozenset[str], list[Interval]] = {}
     for interval in intervals:
         by_pair.setdefault(frozenset(p.extension for p in interval.parties), []).append(interval)
     return [
-        _judge(talk, heard, by_pair.get(frozenset(talk.pair), []), talk.pair in pairs, sent_at)
+        _judge(talk, heard, by_pair.get(frozenset(talk.pair), []), talk.pair in pairs, ticker)
         for talk in talks
     ]
 
@@ -116,7 +122,7 @@ def _heard(talks: Sequence[Talk], files: Iterable[Path]) -> dict[tuple[str, int]
 
 
 def _judge(
-    talk: Talk, heard: dict[tuple[str, int], int], intervals: Sequence[Interval], wanted: bool, sent_at
+    talk: Talk, heard: dict[tuple[str, int], int], intervals: Sequence[Interval], wanted: bool, ticker: Ticker
 ) -> Verdict:
     missing = {
         number: [frame for frame in frames if not heard.get((number, frame % CYCLE))]
@@ -124,7 +130,7 @@ def _judge(
     }
     worst = max(missing.values(), key=len)
     doubled = sum(heard.get((n, frame % CYCLE), 0) > 1 for n, frames in talk.said.items() for frame in frames)
-    mine = [i for i in intervals if _common(talk, i) > 0]
+    mine = [i for i in intervals if _is_of(talk, i)]
     covered = sum(_common(talk, i) for i in mine)
     grain = 1.0 if any(i.cdr_uniqueid for i in mine) else 0.0  # a CDR's times are whole seconds
     told = sum(min(i.missing_ms, round(_length(i) * 1000)) for i in mine if i.wanted)
@@ -133,12 +139,13 @@ def _judge(
         talk=talk,
         wanted=wanted,
         missing_ms=round(len(worst) * FRAME_MS),
-        missing=tuple(sent_at(frame) for frame in worst),
+        missing=tuple(ticker.sent_at(frame) for frame in worst),
         doubled_ms=round(doubled * FRAME_MS),
         told_ms=told + round(unaccounted * 1000),
         unaccounted_ms=round(unaccounted * 1000),
         outcomes=tuple(str(i.outcome) for i in mine),
         note="; ".join(sorted({i.note for i in mine if i.note})),
+        stuttered=any(since < talk.end and until > talk.start for since, until in ticker.stalls),
     )
 
 
@@ -151,6 +158,12 @@ def _stretches(start: float, moments: Sequence[float]) -> str:
         else:
             runs.append([at, at])
     return " ".join(f"{a - start:.2f}..{b - start + 0.02:.2f}" for a, b in runs)
+
+
+def _is_of(talk: Talk, interval: Interval) -> bool:
+    """Not its neighbour's: an interval that was made from a CDR, in whole seconds, may begin in the talk before."""
+    least = min(1.0, (talk.end - talk.start) / 2) if interval.cdr_uniqueid else 0.0
+    return _common(talk, interval) > least
 
 
 def _common(talk: Talk, interval: Interval) -> float:
