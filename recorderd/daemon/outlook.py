@@ -83,12 +83,13 @@ async def look(
     local = datetime.fromtimestamp(now, config.zone)
     offset = round((local.utcoffset() or timedelta()).total_seconds())
     today = int((now + offset) // _DAY)
-    sums = await store.keeping.days(offset)
+    sums = await store.keeping.days(offset, node=config.node or None)
     held = sum(each.size + each.beside for each in sums)
     if size is None:
         place = await asyncio.to_thread(disk.usage, config.spool.monitor)
     else:
-        place = disk.Disk(total=size, used=round(held), free=max(0, size - round(held)))
+        here = min(held, config.archive.objects.cache) if config.archive.objects.url else held
+        place = disk.Disk(total=size, used=round(here), free=max(0, size - round(here)))
     sizes = format_sizes(sums)
     per_second = current_rate(sums, sizes, config.archive.format, doubled=_is_doubled(config))
     forecast = capacity.forecast(
@@ -97,7 +98,7 @@ async def look(
         used=place.used,
         room=place.free,
         bytes_per_second=per_second,
-        keeps=await ages(store, keeper, config, now),
+        keeps=_cached(await ages(store, keeper, config, now), _in_cache(config, sums, per_second, today)),
         part=((now + offset) % _DAY) / _DAY,
     )
     full_on = None
@@ -165,6 +166,28 @@ async def ages(store: Store, keeper: Keeper, config: Config, now: float) -> dict
             shares[FOREVER if keep.maximum is None else keep.maximum] += kept.size
     total = sum(shares.values())
     return {age / _DAY: size / total for age, size in shares.items() if age != FOREVER} if total else {}
+
+
+def _in_cache(config: Config, sums: Sequence[DaySum], per_second: float, today: int) -> float:
+    """The age in days at which a file makes room here, since the bucket has it; for ever without one, and where
+    mixes stay beside.
+    """
+    recent = [each for each in sums if today - _RECENT_DAYS <= each.day < today]
+    days = today - min((each.day for each in recent), default=today)
+    daily = per_second * sum(each.duration_ms for each in recent) / 1000 / days if days else 0.0
+    if not config.archive.objects.url or _is_doubled(config) or not daily:
+        return FOREVER
+    return config.archive.objects.cache / daily
+
+
+def _cached(expire: Mapping[float, float], age: float) -> dict[float, float]:
+    """What goes at which age, when everything goes at `age` at the latest."""
+    if age == FOREVER:
+        return dict(expire)
+    shares: Counter[float] = Counter({age: 1.0 - sum(expire.values())})
+    for other, share in expire.items():
+        shares[min(other, age)] += share
+    return dict(shares)
 
 
 def sentence(forecast: Forecast, place: disk.Disk, hours_left: float, full_on: date | None) -> str:

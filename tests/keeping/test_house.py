@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -148,6 +149,24 @@ async def test_mixes_that_stay_beside_are_reckoned_with(world: World, store: Sto
     await store.save(past(30))
     found = await look(world, store, 1e12)
     assert found.bytes_per_hour == pytest.approx(9e6 + 57.6e6)
+
+
+async def test_a_bucket_keeps_a_disk_from_filling_whose_cache_fits(world: World, store: Store) -> None:
+    world.more["node"] = "pbx1"
+    objects = {"url": "s3://calls", "cache": "9GB"}
+    world.configure(named="remove", objects=objects)
+    await store.save([replace(kept, node="pbx1", object=kept.name) for kept in past(60)])
+    await store.save([replace(kept, recording_id=f"2{kept.recording_id}", node="pbx2") for kept in past(60)])
+    daily = 10 * 9e6
+    # The cache is a hundred days' worth.
+    found = await look(world, store, 150 * daily)
+    assert found.full_on is None
+    assert "what expires makes room" in found.sentence
+    assert found.seconds == 60 * 10 * HOUR
+    small = await look(world, store, 80 * daily)
+    assert small.full_on is not None
+    world.configure(named="remove", objects={})
+    assert (await look(world, store, 150 * daily)).full_on is not None
 
 
 async def test_what_expires_makes_room(world: World, store: Store) -> None:
