@@ -6,6 +6,7 @@ was exchanged or cut short does not agree with this file; nor with heads that we
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -47,10 +48,10 @@ async def sign(store: Store, state: Path, key: signing.Key, now: float) -> Chain
 
 async def keep_apart(store: Store, state: Path) -> None:
     """The file has every head of the database, and the database every head of the file."""
-    filed = {head.number: head for head in read(state)}
+    filed = {head.number: head for head in await asyncio.to_thread(read, state)}
     stored = {head.number: head for head in await store.chain.heads()}
     await store.save([filed[n] for n in sorted(filed.keys() - stored.keys())])
-    _append(state, [stored[n] for n in sorted(stored.keys() - filed.keys())])
+    await asyncio.to_thread(_append, state, [stored[n] for n in sorted(stored.keys() - filed.keys())])
 
 
 def _signed(entry: ChainEntry, before: ChainHead | None, key: signing.Key, now: float) -> ChainHead:

@@ -184,10 +184,10 @@ def _cached(expire: Mapping[float, float], age: float) -> dict[float, float]:
     """What goes at which age, when everything goes at `age` at the latest."""
     if age == FOREVER:
         return dict(expire)
-    shares: Counter[float] = Counter({age: 1.0 - sum(expire.values())})
+    shares = {age: 1.0 - sum(expire.values())}
     for other, share in expire.items():
-        shares[min(other, age)] += share
-    return dict(shares)
+        shares[min(other, age)] = shares.get(min(other, age), 0.0) + share
+    return shares
 
 
 def sentence(forecast: Forecast, place: disk.Disk, hours_left: float, full_on: date | None) -> str:
