@@ -96,7 +96,7 @@ def test_what_cannot_be_undone_must_be_said_in_full(typed: Typed, words: list[st
 
 def test_a_person_is_erased_and_nobody_else(typed: Typed) -> None:
     found = typed.json("erase", "0612345678", "--reason", "asked by letter", "--yes")
-    assert found == {"deleted": ["r1"], "held": [], "failed": []}
+    assert found == {"deleted": ["r1"], "elsewhere": [], "held": [], "failed": []}
     assert typed.states(1, 2) == ["deleted", "kept"]
     assert typed("erase", "0612345678", "--reason", "again", "--yes")[1] == "0 recordings were erased\n"
 
