@@ -40,6 +40,7 @@ _PLUMBING = frozenset(
 _NOBODY_HEARS = "holding_bridge"
 # Channels that are gone are remembered for a while: an AGI request or a list may still speak of them.
 _DEPARTED = 1000
+_DEPARTED_SECONDS = 60.0
 _LISTED_AFTER_HANGUP = 1.0
 _DIALLED = re.compile(r"[0-9*#+A-Za-z_]{2,80}")
 
@@ -243,6 +244,14 @@ class Calls:
         """A channel by its name."""
         uniqueid = self._by_name.get(name)
         return self.channels.get(uniqueid) if uniqueid else None
+
+    def forget(self, at: float) -> None:
+        """Nobody speaks any more of channels that have been gone for a minute."""
+        while self._departed:
+            eldest = next(iter(self._departed))
+            if at - self._departed[eldest] < _DEPARTED_SECONDS:
+                break
+            del self._departed[eldest]
 
     # --- a restart -----------------------------------------------------------------------------
 

@@ -111,6 +111,7 @@ class Engine:
             self._strike(event.at)
             self.ledger.sweep(event.at)
             self.recorder.sweep(event.at)
+            self.calls.forget(event.at)
             self._tables.fit(
                 len(self.calls.channels) + len(self.recorder.lanes) + len(self.ledger.recordings)
             )

@@ -48,10 +48,15 @@ def recording_name(situation: Situation, mode: Mode, uniqueid: str, segment: int
     if not caller and situation.parties:
         # A consultation by feature code: both were called, the one who asks before the one who is asked.
         caller, callee = situation.parties[0].number, situation.parties[-1].number
-    stamp = datetime.fromtimestamp(situation.at, situation.zone).strftime("%Y%m%d-%H%M%S")
     suffix = f".{segment}" if segment > 1 else ""
     kind, ident = _kind(situation, mode), _UNSAFE_ID.sub("", uniqueid)[-_LONGEST_ID:]
-    return f"{kind}-{safe(callee)}-{safe(caller)}-{stamp}-{ident}{suffix}.wav"
+    return f"{kind}-{safe(callee)}-{safe(caller)}-{_stamp(situation.at, situation.zone)}-{ident}{suffix}.wav"
+
+
+def _stamp(at: float, zone: tzinfo) -> str:
+    """`20261123-101500`."""
+    written = datetime.fromtimestamp(at, zone).isoformat("-", "seconds")
+    return written[:4] + written[5:7] + written[8:13] + written[14:16] + written[17:19]
 
 
 def _kind(situation: Situation, mode: Mode) -> str:

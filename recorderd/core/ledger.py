@@ -164,17 +164,20 @@ class Ledger:
 
         Two conversations may begin with the same channel in one second: a call that splits, or is merged.
         """
-        while self._names:
-            eldest = next(iter(self._names))
-            if abs(situation.at - self._names[eldest]) < _NAMES_DIFFER_AFTER:
-                break
-            del self._names[eldest]
+        self._forget_names(situation.at)
         while True:
             talk.segments += 1
             name = filenames.recording_name(situation, decision.mode, talk.first_uniqueid, talk.segments)
             if name not in self._names:
                 self._names[name] = situation.at
                 return name
+
+    def _forget_names(self, at: float) -> None:
+        while self._names:
+            eldest = next(iter(self._names))
+            if abs(at - self._names[eldest]) < _NAMES_DIFFER_AFTER:
+                break
+            del self._names[eldest]
 
     def attach(self, recording: LiveRecording, lane: LiveLane) -> None:
         """This lane's voice belongs to this recording."""
@@ -209,6 +212,7 @@ class Ledger:
 
     def sweep(self, at: float) -> None:
         """Have every recording mixed whose lanes are final."""
+        self._forget_names(at)
         if self._gone:
             held = self._recorder.held_channels()
             self.company.forget(self._gone - held)

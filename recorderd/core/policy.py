@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from enum import StrEnum
+from sys import intern
 from types import MappingProxyType
 from typing import Protocol
 
@@ -228,14 +229,15 @@ def decide(policy: Policy, situation: Situation, *, pressed: bool = False) -> De
         key=lambda v: (strengths.index(v.strength), modes.index(v.mode)),
         default=_NOBODY,
     )
-    trace += [f"{v.sentence}: {_verdict(v, winner)}" for v in votes]
+    # Thousands of live calls hold the same few sentences.
+    trace += [intern(f"{v.sentence}: {_verdict(v, winner)}") for v in votes]
     ruling = rule if winner.strength is Strength.RULE else None
     chosen = [policy.extensions.get(p.extension, policy.default) for p in situation.parties if p.extension]
     wanted = winner.mode is Mode.ALWAYS or (winner.mode is Mode.ON_DEMAND and pressed)
     return Decision(
         mode=winner.mode,
         wanted=wanted,
-        reason=winner.sentence,
+        reason=intern(winner.sentence),
         trace=tuple(trace),
         version=policy.version,
         fail_mode=_fail_mode(policy, situation, chosen, ruling),
