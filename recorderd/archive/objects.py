@@ -186,8 +186,6 @@ class Bucket:
             self._failed(str(error))
             raise
         except (exceptions.BaseError, OSError, ValueError) as error:
-            if isinstance(error, AudioError):
-                raise
             sentence = f"The bucket {self} {_why(error)}"
             self._failed(sentence)
             raise BucketFault(sentence) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -173,3 +173,26 @@ def test_credentials_are_read_again_after_a_fault(server: buckets.Server, tmp_pa
     clock.now += found.resting
     assert found.put(KEY, written(tmp_path, b"sound"))
     assert not found.resting
+
+
+DEEDS: dict[str, Callable[[Bucket, Path], object]] = {
+    "put": lambda bucket, path: bucket.put(KEY, path),
+    "read": lambda bucket, _path: bucket.read(KEY, 0, 10),
+    "delete": lambda bucket, _path: bucket.delete(KEY),
+    "list": lambda bucket, _path: list(bucket.keys("pbx1")),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "AccessDenied"), (403, "SignatureDoesNotMatch"), (503, "SlowDown")]
+)
+@pytest.mark.parametrize("deed", DEEDS)
+def test_whatever_it_refuses_is_a_fault_of_the_bucket_and_no_missing_object(
+    tmp_path: Path, status: int, code: str, deed: str
+) -> None:
+    path = written(tmp_path, b"sound")
+    with buckets.refusing(status, code) as endpoint:
+        bucket = Bucket(Address("s3://b", endpoint, "r", str(buckets.credentials(tmp_path))), seconds=1)
+        with pytest.raises(BucketFault, match=f"refuses: ({code}|{status})"):
+            DEEDS[deed](bucket, path)
+        assert bucket.resting
