@@ -31,12 +31,10 @@ def _with_accounts(config: Config, work: Callable[[AccountKeeper, Viewer], Await
     from recorderd.panel.accounts import AccountKeeper
     from recorderd.panel.audit import AuditTrail
     from recorderd.panel.ports import FaultyInput, Refused, Right, Role, Viewer
-    from recorderd.panel.sessions import SessionKeeper
 
     async def ask(store: Store) -> T:
         audit = AuditTrail(store, time.time)
-        sessions = SessionKeeper(store, audit, config, time.time)
-        accounts = AccountKeeper(store, sessions, audit, time.time)
+        accounts = AccountKeeper(store, audit, time.time)
         viewer = Viewer(
             login=who(),
             name=who(),

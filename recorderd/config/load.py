@@ -22,14 +22,15 @@ from recorderd.core.calls import Names
 from recorderd.core.rules import Fault, Reader
 
 CREDENTIAL = "asterisk-secret"
+OIDC_CREDENTIAL = "oidc-secret"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config(sections.Settings):
     """Everything recorderd.yaml says, whole and checked.
 
-    Zones are set and `asterisk.secret` is the secret itself. `warnings` are sentences about what works and
-    should not stay so.
+    Zones are set; `asterisk.secret` and `panel.oidc.secret` are the secrets themselves. `warnings` are sentences
+    about what works and should not stay so.
     """
 
     path: Path
@@ -85,18 +86,24 @@ def parse(text: str, path: Path, environ: Mapping[str, str] = os.environ) -> Con
     reader.faults.extend(found.faults)
     values = keys.read(sections.Settings, reader, found.value, ())
     # Cross-checks need the one section, not all of them, so that they are told together with the rest.
-    secret, warnings = _secret(reader, found.value, environ)
+    secret, warnings = _secret(reader, found.value, ("asterisk",), CREDENTIAL, environ, needed=True)
+    oidc_secret, more = _secret(reader, found.value, ("panel", "oidc"), OIDC_CREDENTIAL, environ)
     if values is not None and "archive" in values:
         _encryption(reader, values["archive"])
         if values["archive"].objects.url and not values.get("node"):
             reader.fault(("node",), "is missing: with archive.objects every machine has a name of its own")
+    if values is not None and "panel" in values:
+        _sign_on(reader, values["panel"])
     if reader.faults or values is None:
         raise FaultyConfig(found.located(reader.faults))
     asterisk: sections.Asterisk = values["asterisk"]
     zone = asterisk.timezone or system_zone()
     values["asterisk"] = replace(asterisk, secret=secret, timezone=zone)
+    panel: sections.Panel = values["panel"] if "panel" in values else sections.Panel()
+    inside = bool(asterisk.secret or panel.oidc.secret)
+    values["panel"] = replace(panel, oidc=replace(panel.oidc, secret=oidc_secret))
     config = Config(**values, path=path)
-    return replace(config, warnings=(*warnings, *_exposed(config, bool(asterisk.secret))))
+    return replace(config, warnings=(*warnings, *more, *_exposed(config, inside)))
 
 
 class StoredRule(Protocol):
@@ -141,43 +148,74 @@ def _encryption(reader: Reader, archive: sections.Archive) -> None:
         reader.fault(("archive", "named"), sentence)
 
 
+def _sign_on(reader: Reader, panel: sections.Panel) -> None:
+    """Nobody is believed about who somebody is unless it is said who may say so, and how it is understood."""
+    if panel.user_header and not (panel.proxies or panel.socket):
+        sentence = "is believed from nobody: name the proxy in panel.proxies, or listen on panel.socket"
+        reader.fault(("panel", "user_header"), sentence)
+    oidc, place = panel.oidc, ("panel", "oidc")
+    for name in ("client_id", "redirect_uri") if oidc.issuer else ():
+        if not getattr(oidc, name):
+            reader.fault((*place, name), "is missing beside issuer")
+    if oidc.redirect_uri and not oidc.redirect_uri.endswith("/login/oidc/return"):
+        reader.fault((*place, "redirect_uri"), "does not end with /login/oidc/return")
+    if "openid" not in oidc.scopes:
+        reader.fault((*place, "scopes"), "openid is not among them")
+    if bool(oidc.roles) != bool(oidc.role_claim):
+        reader.fault((*place, "roles"), "and role_claim go together")
+
+
 # --- secrets -----------------------------------------------------------------------------------
 
 
-def _secret(reader: Reader, value: object, environ: Mapping[str, str]) -> tuple[str, list[str]]:
-    """The manager secret, from the one place that gives it, and warnings about that place."""
-    section = value.get("asterisk") if isinstance(value, Mapping) else None
+def _secret(
+    reader: Reader,
+    value: object,
+    at: tuple[str, ...],
+    credential: str,
+    environ: Mapping[str, str],
+    *,
+    needed: bool = False,
+) -> tuple[str, list[str]]:
+    """A section's secret, from the one place that gives it, and warnings about that place.
+
+    One that is not `needed` may be missing: whoever uses it says so.
+    """
+    section: object = value
+    for name in at:
+        section = section.get(name) if isinstance(section, Mapping) else None
     if not isinstance(section, Mapping):
         return "", []
     here, file = section.get("secret"), section.get("secret_file")
     if here and file:
-        reader.fault(("asterisk", "secret_file"), "is given beside secret: keep one of them")
+        reader.fault((*at, "secret_file"), "is given beside secret: keep one of them")
         return "", []
     if here:
         return str(here), []
     if file and not str(file).startswith("/"):
         return "", []  # its own parser has said so
     credentials = environ.get("CREDENTIALS_DIRECTORY")
-    place = Path(str(file)) if file else Path(credentials, CREDENTIAL) if credentials else None
-    if place is None:
-        ways = f"give secret, secret_file or the credential {CREDENTIAL}"
-        reader.fault(("asterisk", "secret"), f"is missing: {ways}")
+    place = Path(str(file)) if file else Path(credentials, credential) if credentials else None
+    if place is None or not (needed or file or place.exists()):
+        if needed:
+            ways = f"give secret, secret_file or the credential {credential}"
+            reader.fault((*at, "secret"), f"is missing: {ways}")
         return "", []
-    return _secret_from(reader, place)
+    return _secret_from(reader, place, (*at, "secret_file"))
 
 
-def _secret_from(reader: Reader, place: Path) -> tuple[str, list[str]]:
+def _secret_from(reader: Reader, place: Path, at: tuple[str, ...]) -> tuple[str, list[str]]:
     try:
         with place.open("rb") as file:
             lines = file.read(4096).decode().splitlines()
             open_to_all = bool(stat.S_IMODE(os.fstat(file.fileno()).st_mode) & stat.S_IROTH)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not a text file"
-        reader.fault(("asterisk", "secret_file"), f"{place} cannot be read: {why}")
+        reader.fault(at, f"{place} cannot be read: {why}")
         return "", []
     secret = lines[0].strip() if lines else ""
     if len(lines) != 1 or not secret.isprintable() or not secret:
-        reader.fault(("asterisk", "secret_file"), f"{place} must hold the secret on its one line")
+        reader.fault(at, f"{place} must hold the secret on its one line")
     return secret, [f"{place} can be read by every user of this machine: chmod o-r {place}"] * open_to_all
 
 

@@ -14,7 +14,7 @@ from datetime import tzinfo
 from pathlib import Path
 from types import MappingProxyType
 
-from recorderd.config import archive_keys, policy_keys
+from recorderd.config import archive_keys, panel_keys, policy_keys
 from recorderd.config import scalars as a
 from recorderd.config.keys import items, key, mapping, scalar, section
 from recorderd.core.calls import Names
@@ -212,21 +212,50 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Oidc:
+    """Signing in through an OpenID Connect provider; without an `issuer` there is none.
+
+    `redirect_uri` is the panel's own address of `/login/oidc/return`, as the provider knows it. `login_claim` says
+    who somebody is. Where `role_claim` is given, the first of `roles` that it holds is his role, and somebody
+    new is taken in; where `extension_claim` is given, it is his extension. `secret` is resolved by `load`.
+    """
+
+    issuer: str = key(scalar(panel_keys.address), "")
+    client_id: str = key(scalar(a.text), "")
+    secret: str = key(scalar(a.text), "", hidden=True)
+    secret_file: Path | None = key(scalar(a.path), None)
+    redirect_uri: str = key(scalar(panel_keys.address), "")
+    label: str = key(scalar(a.text), "")
+    scopes: tuple[str, ...] = key(items(panel_keys.scope), ("openid", "profile"))
+    login_claim: str = key(scalar(panel_keys.claim), "preferred_username")
+    extension_claim: str = key(scalar(panel_keys.claim), "")
+    role_claim: str = key(scalar(panel_keys.claim), "")
+    roles: Mapping[str, str] = key(mapping(a.text, scalar(panel_keys.role)), _NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """The web panel, a process of its own: where it listens, and how long somebody stays signed in.
 
+    With a `socket` it listens there, for a proxy, and `group` may use it; else at `host` and `port`.
     `secure_cookies`: `auto` marks cookies Secure where the request came by https. `proxies` are the addresses
-    whose X-Forwarded-For and -Proto are believed. With `certificate` and `private_key` it speaks TLS itself.
+    whose X-Forwarded-For and -Proto are believed, and so is whoever reaches the socket. `user_header` is the
+    header in which they say who has signed in with them; empty for none. With `certificate` and `private_key` it
+    speaks TLS itself.
     """
 
     host: str = key(scalar(a.host), "127.0.0.1")
     port: int = key(scalar(a.port), 8088)
+    socket: Path | None = key(scalar(a.path), None)
+    group: str = key(scalar(a.name), "")
     certificate: Path | None = key(scalar(a.path), None)
     private_key: Path | None = key(scalar(a.path), None)
     secure_cookies: str = key(scalar(a.one_of("auto", "always", "never")), "auto")
     session_hours: int = key(scalar(a.count(1, 24 * 30)), 12)
     idle_minutes: int = key(scalar(a.count(1, 24 * 60)), 60)
-    proxies: tuple[str, ...] = key(items(a.host), ())
+    proxies: tuple[str, ...] = key(items(panel_keys.proxy), ())
+    user_header: str = key(scalar(panel_keys.header), "")
+    oidc: Oidc = key(section(Oidc), Oidc())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,7 +102,7 @@ class ControlServer:
 
 
 def listen(path: Path, group: str = "") -> socket.socket:
-    """A listening socket at `path`, in place of one that nobody answers on. Raises ControlError."""
+    """A listening socket at `path`, in place of one that nobody answers on, mode 0660. Raises ControlError."""
     gid = _gid(group)
     if _answers(path):
         raise ControlError(f"another recorderd is running: somebody answers at {path}")
@@ -123,7 +123,7 @@ def listen(path: Path, group: str = "") -> socket.socket:
         with contextlib.suppress(OSError):
             aside.unlink()
         why = error.strerror or str(error)
-        raise ControlError(f"the control socket {path} cannot be made: {why}") from error
+        raise ControlError(f"the socket {path} cannot be made: {why}") from error
     return listener
 
 
@@ -133,7 +133,7 @@ def _gid(group: str) -> int | None:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError as error:
-        raise ControlError(f"control.group: this machine has no group {group!r}") from error
+        raise ControlError(f"this machine has no group {group!r}") from error
 
 
 def _answers(path: Path) -> bool:

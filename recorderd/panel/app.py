@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from recorderd import __version__
 from recorderd.archive.keyring import Keyring
@@ -36,15 +37,19 @@ from recorderd.panel.audit import AuditTrail
 from recorderd.panel.calls import CallList
 from recorderd.panel.daemon import Daemon
 from recorderd.panel.door import Door, check_form, https, signed_in
+from recorderd.panel.entrance import EntranceKeeper
 from recorderd.panel.language import _
 from recorderd.panel.live import LiveCalls
 from recorderd.panel.media import Listening
+from recorderd.panel.oidc import Provider
 from recorderd.panel.paths import media_routes
 from recorderd.panel.ports import NotFound, NotSignedIn, PageRoute, Panel, Refused
 from recorderd.panel.sessions import SessionKeeper
 from recorderd.panel.settings import OwnSettings
 from recorderd.panel.shelf import Shelf
+from recorderd.panel.sign_on import SignOnKeeper
 from recorderd.panel.tokens import TokenKeeper
+from recorderd.panel.trusted import Peer, TrustedHeader, proxies
 from recorderd.panel.webhooks import Hooks
 from recorderd.store.abc import Store
 
@@ -64,7 +69,7 @@ class House:
     """The services as their own classes, for the app and its tasks."""
 
     panel: Panel
-    accounts: AccountKeeper
+    entrance: EntranceKeeper
     sessions: SessionKeeper
     tokens: TokenKeeper
     listening: Listening
@@ -85,7 +90,8 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
     listening = Listening(store, shelf, sessions, audit, config.names, config.state, clock, stock)
     daemon = Daemon(config.control.socket)
     hooks = Hooks(store, audit, clock)
-    accounts = AccountKeeper(store, sessions, audit, clock, https)
+    entrance = EntranceKeeper(store, sessions, audit, clock, https)
+    provider = Provider(config.panel.oidc, clock) if config.panel.oidc.issuer else None
     panel = Panel(
         zone=config.zone,
         clock=clock,
@@ -93,7 +99,9 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
         live=LiveCalls(daemon, audit),
         media=listening,
         settings=OwnSettings(store, audit, lambda: config),
-        accounts=accounts,
+        entrance=entrance,
+        sign_on=SignOnKeeper(store, entrance, audit, provider, clock),
+        accounts=AccountKeeper(store, audit, clock),
         sessions=sessions,
         audit=audit,
         admin=Administration(store, daemon, audit, config, clock),
@@ -101,7 +109,7 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
         webhooks=hooks,
         version=__version__,
     )
-    return House(panel, accounts, sessions, tokens, listening, hooks)
+    return House(panel, entrance, sessions, tokens, listening, hooks)
 
 
 def _stock(config: Config, store: Store) -> Stock | None:
@@ -123,7 +131,7 @@ def make_app(config: Config, store: Store, clock: Callable[[], float] = time.tim
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with tasks.running((house.sessions.sweep, house.accounts.sweep), house.hooks.run):
+        async with tasks.running((house.sessions.sweep, house.entrance.sweep), house.hooks.run):
             yield
 
     routes: list[BaseRoute] = [
@@ -135,7 +143,18 @@ def make_app(config: Config, store: Store, clock: Callable[[], float] = time.tim
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Door, sessions=house.sessions, tokens=house.tokens, refuse=_refused)],
+        middleware=[
+            # Who stands there, whom he speaks for, who that is: in this order.
+            Middleware(Peer, socket=config.panel.socket is not None),
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=proxies(config)),
+            Middleware(
+                Door,
+                sessions=house.sessions,
+                tokens=house.tokens,
+                trusted=TrustedHeader(config),
+                refuse=_refused,
+            ),
+        ],
         exception_handlers={
             RecorderdError: _refused,
             HTTPException: _unrouted,

@@ -25,6 +25,7 @@ from recorderd.panel.language import _
 from recorderd.panel.ports import NotSignedIn, Refused, Viewer
 from recorderd.panel.sessions import LANGUAGE_COOKIE, SessionKeeper
 from recorderd.panel.tokens import TokenKeeper
+from recorderd.panel.trusted import TrustedHeader
 
 MOST_BODY = 4 << 20
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -71,18 +72,20 @@ class Unreadable(Refused):
 
 
 class Door:
-    """ASGI middleware: puts `viewer`, `csrf`, `language` and `nonce` into the request's state."""
+    """ASGI middleware: puts `viewer`, `csrf`, `language` and `named` into the request's state."""
 
     def __init__(
         self,
         app: ASGIApp,
         sessions: SessionKeeper,
         tokens: TokenKeeper,
+        trusted: TrustedHeader,
         refuse: Callable[[Request, Exception], Awaitable[Response]],
     ) -> None:
         self._app = app
         self._sessions = sessions
         self._tokens = tokens
+        self._trusted = trusted
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,7 +96,7 @@ class Door:
         cookies = cookie_parser(headers.get("cookie", ""))
         _https.set(scope["scheme"] == "https")
         state: dict[str, Any] = scope.setdefault("state", {})
-        state |= {"viewer": None, "csrf": "", "bearer": False, "nonce": "", "language": language.DEFAULT}
+        state |= {"viewer": None, "csrf": "", "bearer": False, "named": "", "language": language.DEFAULT}
         fresh, inside = "", self._app
         try:
             _refuse_nul(scope)
@@ -122,7 +125,8 @@ class Door:
         if state["bearer"]:
             state["viewer"] = await self._tokens.find(token.strip(), address)
             return ""
-        found = await self._sessions.find(cookies, address)
+        state["named"] = self._trusted.named(headers.raw, state.get("peer", ""))
+        found = await self._sessions.find(cookies, address, state["named"])
         if found is not None:
             state["viewer"], state["csrf"] = found
             return ""

@@ -59,6 +59,7 @@ def viewer(
     via: str,
     session_id: str = "",
     address: str = "",
+    sign_on: str = "password",
     scopes: Iterable[str] | None = None,
 ) -> Viewer:
     """Somebody as the services see him. `scopes` narrow his rights to those of a token."""
@@ -76,6 +77,7 @@ def viewer(
         needs_reason=user.role == Role.AUDITOR,
         must_change=user.must_change,
         via=via,
+        sign_on=sign_on,
         session_id=session_id,
         address=address,
     )

@@ -16,7 +16,8 @@ import uvicorn
 
 from recorderd import __version__, notify
 from recorderd.config import Config
-from recorderd.errors import ConfigError
+from recorderd.control.server import listen
+from recorderd.errors import ConfigError, ControlError
 from recorderd.panel.app import make_app
 from recorderd.store import open_store
 
@@ -48,9 +49,10 @@ async def run(config: Config) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, setattr, server, "should_exit", True)
         log.info("the panel of recorderd %s listens on %s", __version__, address(config))
+        listening = _listening(config)
         living = asyncio.create_task(notify.watchdog())
         try:
-            await server.serve()
+            await server.serve(sockets=listening)
         except SystemExit:
             raise ConfigError(f"The panel cannot listen on {address(config)}: its log says why") from None
         finally:
@@ -61,11 +63,22 @@ async def run(config: Config) -> None:
 
 
 def address(config: Config) -> str:
-    """Where a browser finds it."""
+    """Where a browser, or a proxy before it, finds it."""
     panel = config.panel
+    if panel.socket:
+        return f"unix:{panel.socket}"
     scheme = "https" if panel.certificate else "http"
     host = f"[{panel.host}]" if ":" in panel.host else panel.host
     return f"{scheme}://{host}:{panel.port}/"
+
+
+def _listening(config: Config) -> list[socket.socket] | None:
+    """Its socket for a proxy on this machine, where it has one, which only the group's proxy may use."""
+    panel = config.panel
+    try:
+        return [listen(panel.socket, panel.group)] if panel.socket else None
+    except ControlError as error:
+        raise ConfigError(f"The panel cannot listen on {address(config)}: {error}") from error
 
 
 def _settings(config: Config, app: object) -> uvicorn.Config:
@@ -76,8 +89,8 @@ def _settings(config: Config, app: object) -> uvicorn.Config:
         port=panel.port,
         ssl_certfile=panel.certificate,
         ssl_keyfile=panel.private_key,
-        proxy_headers=bool(panel.proxies),
-        forwarded_allow_ips=list(panel.proxies),
+        # The app does it itself: it must know who really stood there.
+        proxy_headers=False,
         server_header=False,
         date_header=True,
         # Addresses of recordings and callers' numbers have no place in a log of requests.

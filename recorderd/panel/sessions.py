@@ -91,9 +91,10 @@ class SessionKeeper:
         address: str,
         agent: str,
         secure: bool,
+        sign_on: str = "password",
         reasons: Mapping[str, str] | None = None,
     ) -> Signed:
-        """A new session, with a token that nobody had before."""
+        """A new session, with a token that nobody had before. `sign_on` is how he got in."""
         token, now = new_token(), self._clock()
         row = SessionRow(
             id=digest(token),
@@ -105,15 +106,21 @@ class SessionKeeper:
             address=address[:64],
             agent=agent[:200],
             reasons=reasons or {},
+            sign_on=sign_on,
         )
         await self._store.panel.put_session(row)
         return Signed(viewer=self._viewer(user, row, address), token=token, csrf=row.csrf, secure=secure)
 
-    async def find(self, cookies: Mapping[str, str], address: str) -> tuple[Viewer, str] | None:
-        """Whose request this is, and the CSRF token that it must show; None when nobody is signed in."""
+    async def find(
+        self, cookies: Mapping[str, str], address: str, named: str = ""
+    ) -> tuple[Viewer, str] | None:
+        """Whose request this is, and the CSRF token that it must show; None when nobody is signed in.
+
+        `named` is whom a proxy that is believed says it is: what began by its word lasts as long as its word.
+        """
         token = cookies.get(SECURE_COOKIE) or cookies.get(COOKIE)
         row = await self._store.panel.session(digest(token)) if token else None
-        if row is None or self._over(row):
+        if row is None or self._over(row) or (row.sign_on == "header" and row.login != named):
             return None
         user = await self._store.panel.user(row.login)
         if user is None or user.disabled:
@@ -138,7 +145,9 @@ class SessionKeeper:
         return now >= row.until or now - row.seen_at > self._settings.idle_minutes * 60
 
     def _viewer(self, user: UserRow, row: SessionRow, address: str) -> Viewer:
-        return rights.viewer(user, self._lists, via="session", session_id=row.id, address=address)
+        return rights.viewer(
+            user, self._lists, via="session", session_id=row.id, address=address, sign_on=row.sign_on
+        )
 
     def _secure(self, https: bool) -> bool:
         return {"always": True, "never": False}.get(self._settings.secure_cookies, https)

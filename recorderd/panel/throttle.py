@@ -46,9 +46,9 @@ class Throttle:
         stay: it may try others' logins. A whole office may come from one address.
         """
         async with self._turn:
-            left = {"login": lambda _count: 0, "address": lambda count: count - 1}
             known = await self._known(login, address)
-            await self._store.put_tries([replace(t, failures=left[t.kind](t.failures)) for t in known])
+            left = [0 if one.kind == "login" else one.failures - 1 for one in known]
+            await self._store.put_tries([replace(t, failures=n) for t, n in zip(known, left, strict=True)])
 
     async def sweep(self) -> int:
         """Forget old failures, and the oldest where there are very many; how many."""

@@ -24,7 +24,10 @@ Place = tuple[float, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserRow(rows.Row):
-    """Somebody who may sign in. Key: `login`. Secrets are hashes; empty where there is none."""
+    """Somebody who may sign in. Key: `login`. Secrets are hashes; empty where there is none.
+
+    `subject` is who he is to the provider through which he signs in: its issuer and its `sub`; empty before.
+    """
 
     login: str
     name: str
@@ -40,6 +43,7 @@ class UserRow(rows.Row):
     language: str = "en"
     created_at: float
     last_login_at: float | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class WebhookRow(rows.Row):
 class SessionRow:
     """Somebody signed in. `id` is the hash of the session's token; `until` ends it whatever happens.
 
-    `reasons` says why an auditor listens, by recording.
+    `reasons` says why an auditor listens, by recording. `sign_on` is how he got in: `password`, `oidc` or `header`.
     """
 
     id: str = field(repr=False)
@@ -89,6 +93,7 @@ class SessionRow:
     address: str = ""
     agent: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
+    sign_on: str = "password"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

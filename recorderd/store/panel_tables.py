@@ -65,6 +65,7 @@ users = sa.Table(
     _column("language"),
     _column("created_at", Instant),
     _column("last_login_at", Instant, null=True),
+    _column("subject"),
 )
 
 sessions = sa.Table(
@@ -79,6 +80,7 @@ sessions = sa.Table(
     _column("address"),
     _column("agent"),
     _column("reasons", Json),
+    _column("sign_on"),
     _index("sessions_login", "login", "started_at"),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from recorderd.ami.fake import FakeAsterisk
@@ -145,6 +147,27 @@ def test_a_reader_that_hangs_is_not_alive_though_all_else_moves(beside: Program)
         assert manager.falls_silent()
         assert manager.child.poll() is None
         assert connected(beside), "only the watchdog can tell"
+
+
+def test_the_panel_listens_on_a_socket_for_a_proxy_that_is_believed(program: Program) -> None:
+    path = program.folder / "panel.sock"
+    program.configure(f"panel: {{socket: {path}, user_header: X-Remote-User}}\n")
+    for command in (("db", "migrate"), ("user", "add", "101")):
+        assert program(*command).code == 0
+    with managed(program, "panel") as manager:
+        manager.until("READY=1")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://panel") as proxy:
+            said = {"X-Remote-User": "101", "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+            answer = proxy.get("/login", headers=said)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/")
+            token = answer.cookies["__Host-recorderd"]
+            shown = said | {"Cookie": f"__Host-recorderd={token}"}
+            assert proxy.get("/api/v1/me", headers=shown).json()["login"] == "101"
+            sessions = proxy.get("/api/v1/sessions", headers=shown).json()
+            assert [one["address"] for one in sessions] == ["192.0.2.7"]
+        log = (program.folder / "log").read_text()
+        assert f"listens on unix:{path}" in log
 
 
 def test_the_panel_is_ready_when_it_listens(program: Program) -> None:

@@ -66,6 +66,14 @@ def test_a_file_that_is_no_mapping_is_told(text: str) -> None:
         ("policy: {lists: {vip: [_0800., 101]}}", "policy.lists", {"vip": ("_0800.", "101")}),
         ("policy: {fail_mode: closed-before}", "policy.fail_mode", FailMode.CLOSED_BEFORE),
         ("agi:", "agi.port", 4573),
+        ("panel: {proxies: ['::1', 10.1.0.0/24]}", "panel.proxies", ("::1", "10.1.0.0/24")),
+        ("panel: {socket: /run/x/p.sock, user_header: X-User}", "panel.user_header", "X-User"),
+        (
+            "panel: {oidc: {issuer: 'http://127.0.0.1:8', client_id: c, secret: s, "
+            "redirect_uri: 'https://p.example/login/oidc/return'}}",
+            "panel.oidc.secret",
+            "s",
+        ),
     ],
 )
 def test_values_are_typed(text: str, path: str, value: Any) -> None:

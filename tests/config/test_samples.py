@@ -49,8 +49,11 @@ def test_the_sample_has_every_key_and_no_other() -> None:
 
 
 def test_the_keys_that_the_sample_does_not_set_are_right_too() -> None:
-    text = whole(sample("recorderd.yaml")).replace("  secret_file: /etc/recorderd/asterisk-secret\n", "")
+    text = whole(sample("recorderd.yaml")).replace("    roles: {}\n", "    roles: {staff: user}\n")
+    # Given beside the secrets themselves, these would be faults.
+    text = re.sub(r"^ *secret_file: /etc/recorderd/(asterisk|oidc)-secret\n", "", text, flags=re.M)
     config = parse(text, Path("f"), {})
+    assert (config.panel.oidc.secret, config.panel.user_header) == ("change-me", "X-Remote-User")
     assert (config.control.group, config.alarms.command[0]) == ("asterisk", "/usr/local/bin/page-me")
 
 

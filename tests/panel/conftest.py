@@ -130,9 +130,9 @@ policy: {{lists: {{sales: ["102", "103"]}}}}
 
 
 @asynccontextmanager
-async def panel_over(url: str, folder: Path) -> AsyncIterator[Room]:
-    """A panel over the store at this address."""
-    config, clock = configured(folder), Clock()
+async def panel_over(url: str, folder: Path, **sections: Any) -> AsyncIterator[Room]:
+    """A panel over the store at this address; `sections` of its configuration in the place of the usual."""
+    config, clock = configured(folder, **sections), Clock()
     store = open_store(url, clock)
     await store.migrate()
     room = Room(config, store, clock, make_app(config, store, clock))

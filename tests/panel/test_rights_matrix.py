@@ -9,9 +9,10 @@ answer must hold nothing of what it is about.
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ import pytest
 
 from recorderd.panel.sessions import COOKIE
 from tests.panel.calls import Call
-from tests.panel.conftest import NOW, Room, panel_over
+from tests.panel.conftest import Room, panel_over
+from tests.panel.provider import TestProvider, providing
+from tests.panel.test_oidc import comes, through
 
+HEADER, PROXY = "X-Remote-User", "10.0.0.5"
 ALL = frozenset(("101", "102", "103", "104", "105"))
 EVERYTHING = frozenset(("list", "play", "download", "delete", "policy", "press", "audit", "administer"))
 USUAL = frozenset(("list", "play", "download", "policy", "press"))
@@ -63,6 +67,14 @@ ACTORS = (
           {"scope": ("104",), "rights": ("list", "play", "download", "policy", "press", "delete")}),
     Actor("eye", "auditor", frozenset(("list", "play", "audit")), ALL, reason=True),
     Actor("boss", "administrator", EVERYTHING, ALL),
+    Actor("104", "user", USUAL, frozenset(("104",)), {"password": ""}, how="oidc"),
+    Actor("seer", "auditor", frozenset(("list", "play", "audit")), ALL, {"password": ""}, how="oidc", reason=True),
+    Actor("house", "administrator", EVERYTHING, ALL, how="header"),
+    Actor("porter", "supervisor", USUAL, frozenset(("101",)), {"scope": ("101",)}, how="header"),
+    # Past the proxy, from a proxy that now names another, and with a provider's word that is forged.
+    Actor("past", "administrator", how="header past the proxy"),
+    Actor("left", "administrator", how="header no more"),
+    Actor("false", "administrator", user={"password": ""}, how="oidc forged"),
     Actor("key", "administrator", frozenset(("list",)), ALL, how="token:list"),
     Actor("key2", "administrator", frozenset(("play", "download")), ALL, how="token:play,download"),
 )  # fmt: skip
@@ -167,8 +179,18 @@ TRICKS = (
 
 
 @pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with panel_over("memory:", tmp_path) as made:
+def provider() -> Iterator[TestProvider]:
+    with providing() as found:
+        found.people = {login: {"preferred_username": login} for login in ("104", "seer", "false")}
+        yield found
+
+
+@pytest.fixture
+async def room(tmp_path: Path, provider: TestProvider) -> AsyncIterator[Room]:
+    settings = replace(through(provider), user_header=HEADER, proxies=(PROXY,))
+    async with panel_over("memory:", tmp_path, panel=settings) as made:
+        # As the provider has it, or none of its tokens would be of now.
+        made.clock.now = time.time()
         for call in CALLS:
             await made.keep(*call.rows())
             made.sound(call.recording)
@@ -182,6 +204,8 @@ async def enter(room: Room, actor: Actor) -> httpx.AsyncClient:
     """A browser or a machine, in the state that the actor is in."""
     if actor.how == "visitor":
         return room.visitor()
+    if actor.how.startswith(("header", "oidc")):
+        return await enter_by_anothers_word(room, actor)
     client = await room.signed_in(actor.login)
     match actor.how.partition(":"):
         case ("stale", _, _):
@@ -199,6 +223,35 @@ async def enter(room: Room, actor: Actor) -> httpx.AsyncClient:
             token = (await client.post("/api/v1/tokens", json=wanted)).json()["token"]
             client = room.visitor()
             client.headers["Authorization"] = f"Bearer {token}"
+    return await said_why(client, actor)
+
+
+async def enter_by_anothers_word(room: Room, actor: Actor) -> httpx.AsyncClient:
+    """The same by the word of the proxy, or of the provider."""
+    way, _blank, crooked = actor.how.partition(" ")
+    client = room.visitor(PROXY if way == "header" else "192.0.2.1")
+    if way == "header":
+        client.headers[HEADER] = actor.login
+        await client.get("/login")
+    else:
+        await comes(
+            room, actor.login, client=client, change=dict if not crooked else lambda q: q | {"state": "x"}
+        )
+    if crooked == "past the proxy":
+        past = room.visitor("192.0.2.1")
+        past.headers[HEADER] = actor.login
+        past.cookies.update(client.cookies)
+        client = past
+    if crooked == "no more":
+        client.headers[HEADER] = "house"
+    mine = await client.get("/api/v1/me")
+    if mine.status_code == 200:
+        client.headers["X-CSRF-Token"] = mine.json()["csrf"]
+    assert (mine.status_code == 200) is not bool(crooked)
+    return await said_why(client, actor)
+
+
+async def said_why(client: httpx.AsyncClient, actor: Actor) -> httpx.AsyncClient:
     if actor.reason:
         for call in CALLS:
             await client.post(f"/api/v1/recordings/r{call.number}/reason", json={"reason": "x"})
@@ -250,7 +303,7 @@ async def test_nobody_gets_what_is_not_his(room: Room) -> None:
     assert await room.store.panel.user("evil") is None
     assert (await room.store.load_policy()).version == 0
     assert await room.store.panel.webhooks() == []
-    assert all(row.at == NOW for row in await room.store.audit())
+    assert all(row.at == room.clock() for row in await room.store.audit())
 
 
 async def send(client: httpx.AsyncClient, attempt: Try, shown: str) -> httpx.Response:

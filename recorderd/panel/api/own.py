@@ -22,7 +22,7 @@ async def sign_in(request: Request, response: Response, asked: schema.SignIn, pa
     Needs the header X-CSRF-Token as well, with the token that `GET /session` gives.
     """
     check_token(request, request.headers.get("x-csrf-token", ""))
-    signed = await panel.accounts.sign_in(
+    signed = await panel.entrance.sign_in(
         asked.login,
         asked.secret,
         language=asked.language,
@@ -49,7 +49,7 @@ async def change_password(
     response: Response, asked: schema.NewPassword, viewer: Newcomer, panel: Services
 ) -> schema.Me:
     """Every other session ends; this one gets a new cookie and a new CSRF token."""
-    signed = await panel.accounts.change_password(viewer, asked.old, asked.new, asked.new)
+    signed = await panel.entrance.change_password(viewer, asked.old, asked.new, asked.new)
     return _signed(panel, response, signed)
 
 
@@ -62,7 +62,7 @@ async def me(request: Request, viewer: Newcomer) -> schema.Me:
 @router.put("/me/language", status_code=204)
 async def language(asked: schema.Language, viewer: Who, panel: Services) -> None:
     """The language of pages and sentences."""
-    await panel.accounts.set_language(viewer, asked.language)
+    await panel.entrance.set_language(viewer, asked.language)
 
 
 @router.get("/settings")

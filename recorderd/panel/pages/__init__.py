@@ -32,6 +32,8 @@ error = refusal.page
 PAGES: Mapping[str, PageRoute] = {
     # getting in and out
     "login": PageRoute(path="/login", endpoint=door.login, methods=("GET", "POST"), right=None, public=True),
+    "depart": PageRoute(path="/login/oidc", endpoint=door.depart, right=None, public=True),
+    "arrive": PageRoute(path="/login/oidc/return", endpoint=door.arrive, right=None, public=True),
     "language": PageRoute(path="/language", endpoint=door.language, methods=("POST",), right=None),
     "logout": PageRoute(path="/logout", endpoint=door.logout, methods=("POST",), right=None),
     "password": PageRoute(path="/password", endpoint=door.password, methods=("GET", "POST"), right=None),

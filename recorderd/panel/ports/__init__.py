@@ -16,6 +16,7 @@ How a page finds all this, in a Starlette `Request` that the app's middleware ha
     request.app.state.panel   the `Panel`: every service
     request.state.viewer      the `Viewer`; None on a public page before login
     request.state.csrf        the token for `<input type="hidden" name="csrf">` or the header X-CSRF-Token
+    request.state.named       whom a proxy that is believed says it is; empty without one
     request.state.language    `en` or `ru`; `recorderd.panel.language._` follows it
 
 The policy of each page is `script-src 'self'; style-src 'self'`: nothing inline.
@@ -23,7 +24,16 @@ The policy of each page is `script-src 'self'; style-src 'self'`: nothing inline
 
 from recorderd.core.entries import CallEntry as Entry
 from recorderd.core.entries import Result
-from recorderd.panel.ports.accounts import Account, Accounts, Session, Sessions, Signed
+from recorderd.panel.ports.accounts import (
+    Account,
+    Accounts,
+    Departure,
+    Entrance,
+    Session,
+    Sessions,
+    Signed,
+    SignOn,
+)
 from recorderd.panel.ports.admin import Admin, Audit, ExtensionRow
 from recorderd.panel.ports.calls import CallDetail, Calls, Filter, Leg, Part, TimeMark
 from recorderd.panel.ports.live import Live, LiveCall, Press
@@ -55,6 +65,8 @@ __all__ = [
     "Calls",
     "Choice",
     "Conflict",
+    "Departure",
+    "Entrance",
     "Entry",
     "ExtensionRow",
     "FaultyFilter",
@@ -80,6 +92,7 @@ __all__ = [
     "Session",
     "Sessions",
     "Settings",
+    "SignOn",
     "Signed",
     "Sound",
     "Throttled",

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recorderd.panel.ports.accounts import Accounts, Sessions
+from recorderd.panel.ports.accounts import Accounts, Entrance, Sessions, SignOn
 from recorderd.panel.ports.admin import Admin, Audit
 from recorderd.panel.ports.calls import Calls
 from recorderd.panel.ports.live import Live
@@ -29,6 +29,8 @@ class Panel:
     live: Live
     media: Media
     settings: Settings
+    entrance: Entrance
+    sign_on: SignOn
     accounts: Accounts
     sessions: Sessions
     audit: Audit

@@ -34,7 +34,8 @@ class Viewer:
 
     `extension` is his own, empty for one without a telephone. `scope` are the extensions whose calls he sees,
     his own included; None means everybody's. `needs_reason`: he must say why before he listens or downloads.
-    `must_change`: he may do nothing before he has chosen a password. `via` is `session` or `token`.
+    `must_change`: he may do nothing before he has chosen a password. `via` is `session` or `token`; `sign_on` how
+    a session began: `password`, `oidc` (a provider) or `header` (a proxy).
     """
 
     login: str
@@ -47,6 +48,7 @@ class Viewer:
     needs_reason: bool = False
     must_change: bool = False
     via: str = "session"
+    sign_on: str = "password"
     session_id: str = ""
     address: str = ""
 

@@ -87,6 +87,8 @@ def test_every_page_of_the_table_is_looked_at() -> None:
         "/calls.csv",
         "/admin/extensions.csv",
         "/live",
+        "/login/oidc",
+        "/login/oidc/return",
         "/calls/{id}",
         "/calls/{id}/delete/{sound}",
     }
