@@ -204,10 +204,14 @@ class Archivist:
     async def _finish_deletion(self, kept: Kept) -> None:
         try:
             await self.keeper.finish(kept)
+        except BucketFault as error:
+            self.troubles.tell("archive-bucket", f"What was deleted waits for the bucket: {error}")
         except AudioError as error:
             self.troubles.tell("archive-delete", str(error), kept.recording_id)
         else:
             self.troubles.over("archive-delete", kept.recording_id)
+            if kept.object:
+                self.troubles.over("archive-bucket")
 
     async def _do(self, recording: Recording, kept: Kept | None) -> bool:
         """Bring one recording on; False when it is no use to try another now."""

@@ -86,6 +86,9 @@ class Chores:
         try:
             erased = await self._keeper.apply_erasures()
             again = await self._keeper.sweep_deleted()
+        except BucketFault as error:
+            self._troubles.tell("archive-bucket", f"What was erased waits for the bucket: {error}")
+            return
         except AudioError as error:
             self._troubles.tell("archive-delete", f"Erasures cannot be applied again: {error}")
             return
@@ -186,7 +189,9 @@ class Chores:
 
     def _told(self, gone: list[Gone]) -> None:
         for each in gone:
-            if each.error:
+            if each.waits:
+                self._troubles.tell("archive-bucket", f"What expired waits for the bucket: {each.error}")
+            elif each.error:
                 self._troubles.tell("archive-delete", each.error, each.recording_id)
         well = [each for each in gone if not each.error]
         if well:

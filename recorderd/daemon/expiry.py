@@ -14,7 +14,7 @@ from recorderd.core import retention
 from recorderd.core.keeping import Hold, KeepState, Subject
 from recorderd.core.retention import FOREVER, Keep, Verdict
 from recorderd.daemon.keeper import Keeper
-from recorderd.errors import AudioError
+from recorderd.errors import AudioError, BucketFault
 from recorderd.store.keeping import KeepingStore
 
 # Everything that has audio; what is being encoded this moment is left for the next time.
@@ -27,13 +27,16 @@ WHO = "retention"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """A recording that went, or would go; `error` when it could not."""
+    """A recording that went, or would go; `error` when it could not. `waits`: its deletion is written down, and the
+    bucket does not answer.
+    """
 
     recording_id: str
     started_at: float
     why: str
     size: int = 0
     error: str = ""
+    waits: bool = False
 
 
 class Expiry:
@@ -94,6 +97,8 @@ class Expiry:
     async def _delete(self, each: Gone) -> Gone:
         try:
             verdict = await self._keeper.delete(each.recording_id, WHO, each.why)
+        except BucketFault as error:
+            return replace(each, error=str(error), waits=True)
         except AudioError as error:
             return replace(each, error=str(error))
         return each if verdict.goes else replace(each, error=verdict.why)

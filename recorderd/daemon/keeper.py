@@ -167,7 +167,8 @@ class Keeper:
         return self._node in (None, node)
 
     async def _remove(self, kept: Kept, subject: Subject | None) -> int:
-        return await self._remove_objects(kept) + await self._remove_files(kept, subject)
+        # A bucket that does not answer keeps no file here.
+        return await self._remove_files(kept, subject) + await self._remove_objects(kept)
 
     async def _remove_objects(self, kept: Kept) -> int:
         if self._stock is not None:

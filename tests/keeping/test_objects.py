@@ -279,10 +279,30 @@ async def test_a_deletion_while_the_bucket_is_away_is_written_down_and_finished_
         assert (doomed.state, doomed.deleted_why) == (S.DELETING, "asked")
         [recording] = await store.recordings(id="r1")
         assert keeping.files_of(recording, doomed) == ()
+        assert there.files() == set()
+        assert not await archived(there)
+        assert set(await alarms(store)) == {"archive-bucket"}
         there.configure(objects=objects_of(server, bucket, there.folder))
         assert await archived(there)
         assert (await row(store, 1)).state is S.DELETED
         assert inside(server, bucket) == {}
+        assert await alarms(store) == {}
+
+
+async def test_what_expires_while_the_bucket_is_away_is_one_alarm_and_goes_later(
+    there: World, server: buckets.Server, bucket: str
+) -> None:
+    async with kept_calls(there, 1, 2, 3) as store:
+        port = buckets.free_port()
+        there.configure(maximum="1d", objects=objects_of(buckets.Server(port), bucket, there.folder))
+        assert not await archived(there)
+        assert {(await row(store, n)).state for n in (1, 2, 3)} == {S.DELETING}
+        assert set(await alarms(store)) == {"archive-bucket"}
+        assert len(await store.alarms()) == 1
+        there.configure(objects=objects_of(server, bucket, there.folder))
+        assert await archived(there)
+        assert inside(server, bucket) == {}
+        assert await alarms(store) == {}
 
 
 async def test_expiry_takes_objects_as_it_takes_files(
