@@ -11,19 +11,20 @@ import asyncio
 import hashlib
 import os
 import zlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recorderd.archive import files, fingerprints, sealed, signing, verify_bundle
+from recorderd.archive import files, sealed, signing, verify_bundle
 from recorderd.core import chain
 from recorderd.core.chain import ChainEntry, ChainHead, Draft, Kind
 from recorderd.core.keeping import Copy, holds
 from recorderd.core.rows import Recording, Row
 from recorderd.daemon import bundle_readme, entries, heads
 from recorderd.daemon.keeper import Keeper
-from recorderd.daemon.proof_of_one import Known, Place
+from recorderd.daemon.place import Place, Source
+from recorderd.daemon.proof_of_one import Known
 from recorderd.errors import EvidenceError
 from recorderd.store.abc import AuditRow, Store
 from recorderd.store.digests import digests, spelled
@@ -139,13 +140,13 @@ class Exporter:
 
     async def _contents(
         self, wish: Wish, now: float
-    ) -> tuple[dict[str, bytes], dict[str, _Source], list[list[int]]]:
+    ) -> tuple[dict[str, bytes], dict[str, Source], list[list[int]]]:
         ids = [recording.id for recording in wish.recordings]
         chains = await self._store.chain.entries_of(ids)
         kept = await self._keeper.keeping.kept(ids)
         ledger: dict[bytes, None] = {}
         more: dict[bytes, None] = {}
-        sounds: dict[str, _Source] = {}
+        sounds: dict[str, Source] = {}
         for recording in wish.recordings:
             known = Known(recording.id, tuple(chains[recording.id]), recording, kept.get(recording.id))
             named = entries.named(known.chain)
@@ -156,7 +157,7 @@ class Exporter:
                 newest = known.last(Kind.KEPT, Kind.CLOSED)
                 wanted = newest.detail.get("files", {}) if newest else {}
                 object = known.kept.object if known.kept is not None else ""
-                sounds |= {f"audio/{name.lstrip('/')}": _Source(self._place, name, object) for name in wanted}
+                sounds |= {f"audio/{name.lstrip('/')}": Source(self._place, name, object) for name in wanted}
         found_heads = await self._store.chain.heads()
         shown, links, gaps = await self._links([e for mine in chains.values() for e in mine], found_heads)
         versions = {
@@ -230,7 +231,7 @@ class Exporter:
     # --- the file ------------------------------------------------------------------------------------
 
     def _write_file(
-        self, texts: dict[str, bytes], sounds: dict[str, _Source], manifest: dict[str, Any], path: Path,
+        self, texts: dict[str, bytes], sounds: dict[str, Source], manifest: dict[str, Any], path: Path,
         part: Path, recordings: int,
     ) -> Made:  # fmt: skip
         sizes = {name: size for name, sound in sorted(sounds.items()) if (size := sound.size()) is not None}
@@ -260,7 +261,7 @@ class Exporter:
         )  # fmt: skip
 
     def _fill(
-        self, zip: _Zip, texts: dict[str, bytes], sounds: dict[str, _Source], manifest: dict[str, Any]
+        self, zip: _Zip, texts: dict[str, bytes], sounds: dict[str, Source], manifest: dict[str, Any]
     ) -> None:
         listed = {name: zip.put(name, [text]) for name, text in texts.items()}
         listed |= {name: zip.put(name, sound.blocks()) for name, sound in sounds.items()}
@@ -270,32 +271,6 @@ class Exporter:
             "manifest.sig", [f"{self._key.sign(b'recorderd bundle 1' + bytes([10]) + signed)}\n".encode()]
         )
         zip.finish()
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A recording's sound, here or in the bucket."""
-
-    place: Place
-    name: str
-    object: str
-
-    def size(self) -> int | None:
-        """In bytes, None where there is none. Raises AudioError."""
-        try:
-            sound = self.place.opened(self.name, self.object)
-        except fingerprints.NotThere:
-            return None
-        sound.close()
-        return sound.size
-
-    def blocks(self) -> Iterator[bytes]:
-        """All of it. Raises AudioError."""
-        sound = self.place.opened(self.name, self.object)
-        try:
-            yield from fingerprints.parts(sound)
-        finally:
-            sound.close()
 
 
 class _Zip:

@@ -18,7 +18,8 @@ from recorderd.core.chain import OPENING, ChainEntry, ChainHead
 from recorderd.core.chain_walk import Fault, Walk, check_heads
 from recorderd.core.rows import Recording, Row
 from recorderd.daemon import entries, proof_of_one
-from recorderd.daemon.proof_of_one import Known, Place
+from recorderd.daemon.place import Place
+from recorderd.daemon.proof_of_one import Known
 from recorderd.store.abc import Store
 from recorderd.store.digests import digests
 

@@ -9,8 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recorderd.archive import fingerprints, sealed
 from recorderd.core.chain import OPENING, ChainEntry, Kind
@@ -18,10 +17,8 @@ from recorderd.core.chain_walk import Fault
 from recorderd.core.keeping import IN_PLACE, KeepState, Kept
 from recorderd.core.rows import Recording
 from recorderd.daemon.entries import LATE, named
+from recorderd.daemon.place import Place
 from recorderd.errors import AudioError
-
-if TYPE_CHECKING:
-    from recorderd.archive.objects import Bucket
 
 S = KeepState
 
@@ -44,43 +41,6 @@ class Known:
     def settled(self) -> bool:
         """Whether all its rows are entered."""
         return self.last(Kind.SETTLED) is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where audio is read: below `monitor`, for a `node` (empty: for all there is), and in the `bucket`."""
-
-    monitor: Path
-    keys: sealed.Keys
-    node: str = ""
-    bucket: Bucket | None = None
-
-    def has(self, node: str) -> bool:
-        """Whether that node's files are here."""
-        return self.node in ("", node)
-
-    def file(self, name: str) -> dict[str, int | str]:
-        """What a file here is known by. Raises AudioError."""
-        return fingerprints.of(self.monitor / name, self.keys)
-
-    def object(self, key: str) -> dict[str, int | str]:
-        """What an object is known by. Raises AudioError."""
-        if self.bucket is None:
-            raise AudioError(f"{key} is in a bucket, and archive.objects.url does not say in which")
-        sound = self.bucket.opened(key, self.keys)
-        try:
-            return fingerprints.of_sound(sound)
-        finally:
-            sound.close()
-
-    def opened(self, name: str, key: str) -> sealed.Sound:
-        """The sound of a kept file: the one here, else its object. Raises AudioError, NotThere."""
-        path = self.monitor / name
-        if self.bucket is not None and key and not os.path.lexists(path):
-            return self.bucket.opened(key, self.keys)
-        if not os.path.lexists(path):
-            raise fingerprints.NotThere(f"{path} is not there")
-        return sealed.opened(path, self.keys)
 
 
 @dataclass(slots=True)

@@ -73,10 +73,12 @@ class Stock:
             self.bucket.put(key + peaks.SUFFIX, shape)
         sound = self.bucket.opened(key, self._keyring)
         if fingerprints.of_sound(sound) != {"sha256": row.sha256, "size": row.size}:
-            what = (
-                "was stored and is not what was kept" if new else "is another sound, and is not overwritten"
+            if not new:
+                raise AudioError(f"{self.bucket}/{key} is another sound, and is not overwritten")
+            self.bucket.delete(key)
+            raise AudioError(
+                f"{self.bucket}/{key} came back as another sound than was stored: it is gone again"
             )
-            raise AudioError(f"{self.bucket}/{key} {what}")
         return replace(row, object=key, local=True)
 
     async def bring_older(self, limit: int = 20) -> Brought:

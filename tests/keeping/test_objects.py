@@ -185,6 +185,21 @@ async def test_another_sound_at_its_key_is_told_and_not_overwritten(
         assert await alarms(store) == {}
 
 
+async def test_what_comes_back_as_another_sound_does_not_count_as_stored(
+    there: World, server: buckets.Server, bucket: str
+) -> None:
+    section = there.archive.pop("objects")
+    there.configure()
+    async with kept_calls(there, 1) as store:
+        there.configure(objects=section)
+        found = await row(store, 1)
+        await store.save([replace(found, sha256="00" * 32)])
+        done = await stock_with(there, store).bring_older()
+        assert "came back as another sound than was stored" in done.failed["r1"]
+        assert key(there, 1) not in inside(server, bucket)
+        assert (await row(store, 1)).object == ""
+
+
 # --- a bucket that refuses, hangs or is away --------------------------------------------------------------
 
 
