@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from recorderd.ami.snapshot import LANE, MIXMONITOR_ID
+from recorderd.ami.snapshot import FOREIGN_FILE, LANE, MIXMONITOR_ID
 from recorderd.ami.wire import Headers
 from recorderd.core import commands
 from recorderd.errors import AmiError
@@ -80,9 +80,17 @@ def stop_mixmonitor(command: commands.StopMixMonitor) -> Headers:
     }
 
 
-def stop_foreign(command: commands.StopForeign) -> Headers:
+def stop_foreign(command: commands.StopForeign, mixmonitor_id: str = "") -> Headers:
     """Without an id Asterisk stops the newest on the channel."""
-    return {"Action": "StopMixMonitor", "Channel": channel(command.uniqueid)}
+    newest = {"Action": "StopMixMonitor", "Channel": channel(command.uniqueid)}
+    if not mixmonitor_id:
+        return newest
+    return {**newest, "MixMonitorID": _fit(_MIXMONITOR_ID, mixmonitor_id, "a MixMonitorID")}
+
+
+def foreign_read(command: commands.LookAtForeign) -> Headers:
+    """Of the variables that tell of it, the file's; the rest are read the same way."""
+    return variable_get(command.uniqueid, FOREIGN_FILE)
 
 
 def mixmonitor_mute(command: commands.MixMonitorMute) -> Headers:
@@ -202,6 +210,7 @@ ENDED = "recorderd-ended"
 BUILDERS: dict[type[commands.Command], Callable[..., Headers]] = {
     commands.MixMonitor: mixmonitor,
     commands.StopMixMonitor: stop_mixmonitor,
+    commands.LookAtForeign: foreign_read,
     commands.StopForeign: stop_foreign,
     commands.MixMonitorMute: mixmonitor_mute,
     commands.Setvar: setvar,

@@ -13,10 +13,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from recorderd.ami import actions, snapshot, wire
+from recorderd.ami import actions, snapshot, translate, wire
 from recorderd.ami.pending import Reply
 from recorderd.core import commands, events
 from recorderd.errors import ActionRefused, AmiError
@@ -58,6 +59,7 @@ class Executor:
         self._carry_out: dict[type[commands.Command], Callable[[Any], None]] = {
             commands.MixMonitor: self._mixmonitor,
             commands.StopMixMonitor: self._stop,
+            commands.LookAtForeign: self._look_at_foreign,
             commands.StopForeign: self._stop_foreign,
             commands.MixMonitorMute: self._mute,
             commands.Setvar: self._setvar,
@@ -188,17 +190,55 @@ class Executor:
 
     # --- the rest
 
+    def _look_at_foreign(self, command: commands.LookAtForeign) -> None:
+        names = (*snapshot.FOREIGN, snapshot.MIXMONITOR_ID)
+        nothing = events.ForeignSeen(at=self._now(), uniqueid=command.uniqueid)
+        try:
+            asked = [self._send(actions.variable_get(command.uniqueid, name)) for name in names]
+        except AmiError:
+            self._soon(nothing)
+            return
+
+        async def steps() -> None:
+            try:
+                replies = await asyncio.gather(*asked)
+            except AmiError:
+                self._put(replace(nothing, at=self._now()))
+                return
+            values = (translate.known(reply.headers.get("Value", "")) for reply in replies)
+            path, ids = snapshot.foreign(dict(zip(names, values, strict=True)))
+            self._put(
+                events.ForeignSeen(at=self._now(), uniqueid=command.uniqueid, mixmonitor_ids=ids, path=path)
+            )
+
+        self._go(steps())
+
     def _stop_foreign(self, command: commands.StopForeign) -> None:
-        """Asterisk would stop the newest, whoever's it is; so not while our own mark is there."""
+        """By its id; the newest, whoever's it is, only where no mark of ours is on the channel."""
 
         async def steps(asked: asyncio.Future[list[str]]) -> None:
             try:
-                _, lane_id = await asked
-                if lane_id:
+                ours, lane_id = await asked
+                for mixmonitor_id in command.mixmonitor_ids:
+                    if mixmonitor_id != ours and await stopped(mixmonitor_id):
+                        return
+                if command.newest and lane_id:
                     raise AmiError(f"our own lane {lane_id} is on that channel")
-                await self._send(actions.stop_foreign(command))
+                if not command.newest or not await stopped(""):
+                    nameless = not command.newest
+                    self._put(
+                        events.ForeignGone(at=self._now(), uniqueid=command.uniqueid, nameless=nameless)
+                    )
             except AmiError as error:
                 failed(error)
+
+        async def stopped(mixmonitor_id: str) -> bool:
+            """Whether there was such a one; refused where there was none, or no such channel any more."""
+            try:
+                await self._send(actions.stop_foreign(command, mixmonitor_id))
+            except ActionRefused:
+                return False
+            return True
 
         def failed(error: AmiError) -> None:
             self._trouble(AmiError(f"another's recorder on {command.uniqueid} was not stopped: {error}"))

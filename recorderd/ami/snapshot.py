@@ -26,9 +26,23 @@ RECORDING_FILE = "CDR(recordingfile)"
 ANSWERED = "CDR(answer,u)"
 """Seconds since the epoch, to the microsecond; Asterisk splits the list of variables outside of brackets only."""
 
+FOREIGN_FILE = "MIXMONITOR_FILENAME"
+"""Asterisk's own, on the channel itself: the file of the MixMonitor that was started there last."""
+
+FOREIGN_ID = "LOCAL_MIXMON_ID"
+"""Where FreePBX has Asterisk write the id of the recorder on this channel (option `i`)."""
+
+INHERITED_ID = "MIXMON_ID"
+"""Where FreePBX keeps it for its one-touch recording. Channels inherit it: it may be another channel's."""
+
+FOREIGN_STATE = "REC_STATUS"
+"""FreePBX's own word on it; what it does not call recording was stopped."""
+
+FOREIGN = (FOREIGN_FILE, FOREIGN_ID, INHERITED_ID, FOREIGN_STATE)
+
 STATUS: wire.Headers = {
     "Action": "Status",
-    "Variables": f"{LANE},{MIXMONITOR_ID},{RECORDING_FILE},{ANSWERED}",
+    "Variables": ",".join((LANE, MIXMONITOR_ID, RECORDING_FILE, ANSWERED, *FOREIGN)),
 }
 BRIDGES: wire.Headers = {"Action": "BridgeList"}
 
@@ -52,6 +66,7 @@ def channel(message: bytes, at: float, technologies: Mapping[str, str]) -> event
     # Each variable is a header `Variable: NAME=VALUE` of its own.
     variables = dict([value.split("=", 1) for name, value in headers if name == "Variable" and "=" in value])
     bridge_uniqueid = get("BridgeID", "")
+    foreign_file, foreign_ids = foreign({name: known(value) for name, value in variables.items()})
     return events.LiveChannel(
         channel=name,
         uniqueid=uniqueid,
@@ -69,7 +84,25 @@ def channel(message: bytes, at: float, technologies: Mapping[str, str]) -> event
         lane_id=known(variables.get(LANE, "")),
         mixmonitor_id=known(variables.get(MIXMONITOR_ID, "")),
         recording_file=printable(known(variables.get(RECORDING_FILE, ""))),
+        foreign_file=foreign_file,
+        foreign_ids=foreign_ids,
     )
+
+
+def foreign(variables: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """What a channel's variables say of somebody else's recorder on it: its file, and the ids it may have.
+
+    Both are empty where nothing says that there is one. An id that is ours is never among them.
+    """
+    path, own = variables.get(FOREIGN_FILE, ""), variables.get(FOREIGN_ID, "")
+    if not (path or own) or variables.get(FOREIGN_STATE, "RECORDING") not in ("", "RECORDING"):
+        return "", ()
+    ours = variables.get(MIXMONITOR_ID, "")
+    ids = dict.fromkeys((own, variables.get(INHERITED_ID, "")))
+    return printable(path), tuple(i for i in ids if _ID.fullmatch(i) and i != ours)
+
+
+_ID = re.compile(r"0x[0-9a-fA-F]{1,16}")
 
 
 def bridge(message: bytes) -> tuple[str, str]:

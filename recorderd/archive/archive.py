@@ -52,7 +52,7 @@ class Archive:
         self._clock = clock
         self._worker = tuple(worker)
         self._job_seconds = job_seconds
-        self._jobs: asyncio.Queue[commands.Mix] = asyncio.Queue()
+        self._jobs: asyncio.Queue[jobs.Job] = asyncio.Queue()
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -75,6 +75,10 @@ class Archive:
         """Queue a job; never blocks."""
         self._jobs.put_nowait(command)
 
+    def measure(self, command: commands.Measure) -> None:
+        """Queue one; never blocks. It is answered as a Mix is."""
+        self._jobs.put_nowait(command)
+
     async def close(self, grace: float = 5.0) -> None:
         """Let queued jobs finish for at most `grace` seconds, then end the worker; no answers after that."""
         with contextlib.suppress(TimeoutError):
@@ -95,7 +99,7 @@ class Archive:
                 log.exception("the answer to mixing %s was lost", command.recording_id)
             self._jobs.task_done()
 
-    async def _answer(self, command: commands.Mix) -> events.Mixed:
+    async def _answer(self, command: jobs.Job) -> events.Mixed:
         reason = ""
         for attempt in range(1, TRIES + 1):
             try:
@@ -115,13 +119,13 @@ class Archive:
             again=True,
         )
 
-    async def _ask(self, command: commands.Mix) -> events.Mixed:
+    async def _ask(self, command: jobs.Job) -> events.Mixed:
         """The worker's answer. Raises AudioError if it gives none, or a wrong one."""
         process = await self._started()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(jobs.dump_mix(command))
+            process.stdin.write(jobs.dump(command))
             await process.stdin.drain()
             line = await asyncio.wait_for(process.stdout.readline(), self._job_seconds)
         except TimeoutError:

@@ -1,4 +1,4 @@
-"""The lines between the daemon and its worker: a Mix one way, a Mixed the other, one JSON object each.
+"""The lines between the daemon and its worker: a Mix or a Measure one way, a Mixed the other, one JSON object each.
 
 Owns their spelling. Parses at the door: whatever is not exactly such a line raises AudioError.
 """
@@ -6,13 +6,33 @@ Owns their spelling. Parses at the door: whatever is not exactly such a line rai
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from recorderd.core import commands, events
 from recorderd.errors import AudioError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Job = commands.Mix | commands.Measure
+
+
+def dump(command: Job) -> bytes:
+    """One line for the worker."""
+    if isinstance(command, commands.Mix):
+        return dump_mix(command)
+    return _line({"measure": command.path, "recording_id": command.recording_id, "cut_ms": command.cut_ms})
+
+
+def load(line: bytes) -> Job:
+    """The job of a line. Raises AudioError."""
+    try:
+        job = json.loads(line)
+        if not isinstance(job, dict) or "measure" not in job:
+            return load_mix(line)
+        return commands.Measure(
+            recording_id=str(job["recording_id"]), path=str(job["measure"]), cut_ms=int(job["cut_ms"])
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise AudioError(f"A job cannot be read: {error!r}") from error
 
 
 def dump_mix(command: commands.Mix) -> bytes:

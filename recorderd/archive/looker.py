@@ -33,6 +33,7 @@ class Target:
     lane_id: str
     path: str
     since: float
+    notes: bool = True
     due: float = 0.0
     last: Sight | None = None
 
@@ -109,7 +110,7 @@ class Looker:
                 now = self._clock()
                 if sight is not None and sight != target.last:
                     self._report(target, sight, now)
-                    if target.last is not None and sight.size > target.last.size > 0:
+                    if target.notes and target.last is not None and sight.size > target.last.size > 0:
                         anchors.note(target.path, sight.size, sight.mtime_ns)
                     target.last = sight
                 target.due = now + target.pause(now)

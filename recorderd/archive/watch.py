@@ -88,7 +88,7 @@ class Watcher:
             return
         stall = stall_seconds(command.path)
         self._drop(command.lane_id)
-        target = looker.Target(lane_id=command.lane_id, path=command.path, since=now)
+        target = looker.Target(lane_id=command.lane_id, path=command.path, since=now, notes=command.notes)
         headed = PurePath(command.path).suffix.lower() in _HEADED
         growth = Growth(stall=stall, growing=command.growing, now=now, headed=headed)
         self._watched[command.lane_id] = _Watched(target, growth)

@@ -1,4 +1,5 @@
-"""The mixing process: a Mix per line on standard input, a Mixed per line on standard output, one at a time.
+"""The mixing process: a Mix or a Measure per line on standard input, a Mixed per line on standard output, one after
+another.
 
 Owns its own life: niced, so that no call ever waits for it, and gone the moment its parent is (end of file
 on standard input), even in the middle of a job: the job is done again by the next one. What a person should
@@ -14,14 +15,10 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from recorderd.archive import files, jobs, mixdown
-from recorderd.core import events
+from recorderd.archive import files, jobs, measure, mixdown
+from recorderd.core import commands, events
 from recorderd.errors import AudioError, PlaceError
-
-if TYPE_CHECKING:
-    from recorderd.core import commands
 
 _NICENESS = 10
 _EX_DATAERR = 65
@@ -29,9 +26,11 @@ _EX_DATAERR = 65
 log = logging.getLogger("recorderd.archive.worker")
 
 
-def do(command: commands.Mix) -> events.Mixed:
+def do(command: jobs.Job) -> events.Mixed:
     """The answer to one job; an `error` in it when the job cannot be done, whatever the cause."""
     try:
+        if isinstance(command, commands.Measure):
+            return _measured(command)
         mixture = mixdown.run(command, now=time.time, sleep=time.sleep)
     except PlaceError as error:
         return replace(_failed(command, str(error)), again=True)
@@ -64,7 +63,7 @@ def main() -> int:
     threading.Thread(target=_read, args=(lines,), name="jobs", daemon=True).start()
     while True:
         try:
-            command = jobs.load_mix(lines.get())
+            command = jobs.load(lines.get())
         except AudioError as error:
             log.error("%s", error)
             return _EX_DATAERR
@@ -78,7 +77,14 @@ def _read(lines: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def _failed(command: commands.Mix, error: str) -> events.Mixed:
+def _measured(command: commands.Measure) -> events.Mixed:
+    duration_ms, size = measure.run(command, now=time.time, sleep=time.sleep)
+    return events.Mixed(
+        at=time.time(), recording_id=command.recording_id, duration_ms=duration_ms, size=size, audio={}
+    )
+
+
+def _failed(command: jobs.Job, error: str) -> events.Mixed:
     return events.Mixed(
         at=time.time(), recording_id=command.recording_id, duration_ms=0, size=0, audio={}, error=error
     )

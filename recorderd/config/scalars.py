@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from recorderd.core.dealing import Foreign
 from recorderd.core.rules import did_you_mean
 
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -163,6 +164,11 @@ def count(least: int, most: int) -> Callable[[str], int]:
         return int(value)
 
     return convert
+
+
+def foreign(value: str) -> Foreign:
+    """What becomes of others' recorders."""
+    return Foreign(one_of(*Foreign)(value))
 
 
 def one_of(*words: str) -> Callable[[str], str]:

@@ -18,6 +18,7 @@ from recorderd.config import archive_keys, panel_keys, policy_keys
 from recorderd.config import scalars as a
 from recorderd.config.keys import items, key, mapping, scalar, section
 from recorderd.core.calls import Names
+from recorderd.core.dealing import Foreign
 from recorderd.core.policy import DEFAULT_EXTENSION, ExtensionPolicy, FailMode, Precedence
 from recorderd.core.retention import FOREVER, Keep
 
@@ -271,6 +272,7 @@ class Settings:
     spool: Spool = key(section(Spool), Spool())
     channels: Channels = key(section(Channels), Channels())
     policy: Policy = key(section(Policy), Policy())
+    foreign: Foreign = key(scalar(a.foreign), Foreign.LEAVE)
     feature: Feature = key(section(Feature), Feature())
     cdr: CdrSource = key(section(CdrSource), CdrSource())
     archive: Archive = key(section(Archive), Archive())

@@ -45,10 +45,23 @@ class StopMixMonitor(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopForeign(Command):
-    """Stop the newest MixMonitor on a channel, which is not ours: the decision there is never."""
+class LookAtForeign(Command):
+    """Read what a channel's variables say of somebody else's MixMonitor there. Answered by ForeignSeen."""
 
     uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopForeign(Command):
+    """Stop somebody else's MixMonitor on a channel by the first of these ids that is there, and never ours.
+
+    `newest`: where none is, the newest on the channel, unless that may be ours. Answered by its MixMonitorStop, or
+    by ForeignGone.
+    """
+
+    uniqueid: str
+    mixmonitor_ids: tuple[str, ...] = ()
+    newest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +102,15 @@ class EndTalk(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch(Command):
-    """Report FileSeen, then FileFault as soon as the file fails. `growing`: its channel is bridged now."""
+    """Report FileSeen, then FileFault as soon as the file fails. `growing`: its channel is bridged now.
+
+    `notes`: how it grows is written down beside it, for the mixer.
+    """
 
     lane_id: str
     path: str
     growing: bool
+    notes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +171,18 @@ class Mix(Command):
     lanes: tuple[MixLane, ...]
     stereo: str = ""
     patient: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure(Command):
+    """Say how long the file `path` is, which somebody else's recorder made. Answered by Mixed, without lanes.
+
+    `cut_ms`: so much of its end may not be kept, and is cut off before.
+    """
+
+    recording_id: str
+    path: str
+    cut_ms: int = 0
 
 
 # --- for the store and for people --------------------------------------------------------------

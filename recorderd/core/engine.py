@@ -23,10 +23,12 @@ from recorderd.core import commands, events, filenames, presses
 from recorderd.core.calls import Calls, Channel, Names
 from recorderd.core.conditions import Hours
 from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
+from recorderd.core.dealing import Dealing, Foreign
 from recorderd.core.failing import Failing
+from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.ledger import Ledger
 from recorderd.core.outbox import Outbox
-from recorderd.core.policy import Mode, Policy, Situation, decide
+from recorderd.core.policy import Policy, Situation, decide
 from recorderd.core.recorder import LaneFact, Recorder
 from recorderd.core.recordings import BUFFERED, LiveLane
 from recorderd.core.rows import (
@@ -54,6 +56,7 @@ class Settings:
     `settle`: a file is taken as final so long after its recorder's end (the hang-up races the closing).
     `margin` is cut off before a conversation that is never to be recorded. `retry` are the waits after one,
     two, … failures of a recorder. `stereo` is the folder for the archive's two-channel files, empty for none.
+    `foreign`: what becomes of others' recorders.
     """
 
     monitor: str
@@ -65,6 +68,7 @@ class Settings:
     longest_pause: float = LONGEST_PAUSE
     retry: tuple[float, ...] = (0.0, 0.5, 2.0, 5.0)
     stereo: str = ""
+    foreign: Foreign = Foreign.LEAVE
 
 
 class Engine:
@@ -79,10 +83,14 @@ class Engine:
         self.calls = Calls(settings.names)
         self.talks = Talks(self.calls, new_id, settings.longest_pause)
         self.tags = Tags(self.calls, self.out)
-        self.recorder = Recorder(self.calls, self.out, settings.lanes, settings.retry, settings.settle)
-        self.ledger = Ledger(
-            self.recorder, self.out, new_id, settings.monitor, settings.margin, settings.stereo
+        self.foreign = ForeignRecorders(self.calls, self.out, settings.monitor)
+        self.recorder = Recorder(
+            self.calls, self.out, settings.lanes, settings.retry, settings.settle, self.foreign
         )
+        self.ledger = Ledger(
+            self.recorder, self.foreign, self.out, new_id, settings.monitor, settings.margin, settings.stereo
+        )
+        self.dealing = Dealing(settings.foreign, self.recorder, self.foreign)
         self._new_id = new_id
         self._minute = 0.0
         self.failing = Failing(self.recorder, self.out)
@@ -90,12 +98,17 @@ class Engine:
         self._armed: dict[str, int] = {}
         self._changes_what_is, self._changes_what_should_be = self._learners()
         parts = (self, self.calls, self.talks, self.tags, self.recorder, self.ledger, self.ledger.company)
-        self._tables = Tables(parts)
+        self._tables = Tables((*parts, self.foreign, self.dealing))
 
     @property
     def able(self) -> bool:
         """A call that begins now can be recorded, for all that is known."""
         return not self.deaf and not self.no_room and self.recorder.hopeful
+
+    def file_on(self, uniqueid: str) -> str:
+        """The file that grows while this channel talks, ours or one that was taken from another; empty for none."""
+        lane = self.recorder.on(uniqueid)
+        return lane.path if lane else self.foreign.file_on(uniqueid)
 
     # --- the funnel ----------------------------------------------------------------------------
 
@@ -133,7 +146,7 @@ class Engine:
             events.FileSeen: self._lane,
             events.FileFault: self._lane,
             events.MixMonitorStart: recorder.monitor_started,
-            events.MixMonitorStop: recorder.monitor_stopped,
+            events.MixMonitorStop: self._monitor_stopped,
             events.LaneSilent: recorder.silent,
             events.PlaceFault: recorder.place_fault,
             events.PlaceWell: recorder.place_well,
@@ -147,6 +160,8 @@ class Engine:
         what_should_be: dict[type[events.Event], _Learner] = {
             events.Tick: self._tick,
             events.Press: self._press,
+            events.ForeignSeen: self.foreign.seen,
+            events.ForeignGone: self.foreign.gone,
             events.PolicyChanged: self._policy_changed,
             events.Shutdown: self._shutdown,
             events.Resync: self._resync,
@@ -170,7 +185,30 @@ class Engine:
     def _tick(self, event: events.Tick) -> set[str]:
         return self.recorder.due(event.at) | presses.overdue(self.talks, event.at, self.out)
 
+    def _monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
+        touched = self.recorder.monitor_stopped(event)
+        if self.dealing.links:  # what should be changes with another's recorder
+            self._think(touched, event.at)
+            return set()
+        return touched
+
+    def _linked_file(self, event: events.FileSeen | events.FileFault) -> set[str]:
+        """Of a recording that somebody else makes: its file is there, or ours must take over."""
+        recording = self.ledger.recordings[event.lane_id]
+        talk = self.talks.talks.get(recording.conversation_id)
+        touched = set(talk.members) if talk else set()
+        if isinstance(event, events.FileSeen):
+            self.ledger.seen(recording)
+            return touched
+        recorder = self.foreign.file_failed(event.lane_id)
+        why = f"{recorder}: its file is {event.kind}, ours takes over"
+        self.out.alarm(event.at, "recorder-failed", why, recording=recording.id)
+        self._think(touched, event.at)
+        return set()
+
     def _lane(self, event: LaneFact) -> set[str]:
+        if isinstance(event, events.FileSeen | events.FileFault) and self.foreign.watched(event.lane_id):
+            return self._linked_file(event)
         uniqueid = self.recorder.fact(event)
         return {uniqueid} if uniqueid else set()
 
@@ -222,6 +260,7 @@ class Engine:
         self.recorder.follow_bridges(touched, event.at)
         self.ledger.gone(event.uniqueid)
         self.tags.forget(event.uniqueid)
+        self.dealing.forget(event.uniqueid)
         self._offered.pop(event.uniqueid, None)
         return touched
 
@@ -269,6 +308,8 @@ class Engine:
         if talk.declined:  # who ended a recording does not want what follows to be taken for later
             decision = replace(decision, buffered=False)
         talk.decision = decision
+        self.dealing.meet(talk)
+        source = self.dealing.link(talk, decision)
         before = talk.interval
         if before is None or (
             before.wanted,
@@ -276,15 +317,17 @@ class Engine:
             before.mode,
             before.masked,
             _who(before.parties),
+            talk.recording.source if talk.recording else None,
         ) != (
             decision.taken,
             decision.buffered,
             decision.mode,
             talk.masked,
             talk.members,
+            source,
         ):
             self.ledger.end(talk, at, decision)
-            self.ledger.begin(talk, situation, decision)
+            self.ledger.begin(talk, situation, decision, source)
 
     def _situation(self, members: frozenset[str], at: float, expected: tuple[Party, ...] = ()) -> Situation:
         return self.calls.situation(members, at, expected, self.policy.zone)
@@ -307,8 +350,11 @@ class Engine:
                 self.tags.take_out(channel, talking.id if talking else None)
             if talking:
                 self._serve(channel, talking, at)
-            elif lane := self.recorder.on(uniqueid):
+                continue
+            if lane := self.recorder.on(uniqueid):
                 self.recorder.watch(lane, growing=False)
+            if talk and talk.recording and talk.recording.source and not talk.members:
+                self.foreign.watch(talk.recording.id, talk.recording.source, growing=False)
 
     def _plan_channel(
         self, channel: Channel, talk: Talk | None, talking: Talk | None, lane: LiveLane | None, at: float
@@ -321,7 +367,12 @@ class Engine:
         else:
             # Alone between two conversations: what runs, runs on, and `b` keeps it from writing.
             wanted = None if talk and talk.recording else False
-        if wanted and not running and self._may_begin(talk):
+        if (
+            wanted
+            and not running
+            and self._may_begin(talk)
+            and not self.dealing.holds_back(channel.uniqueid, talk)
+        ):
             recording = talking.recording if talking else None
             folder = filenames.day_folder(at, self.policy.zone)
             beep = talk.decision.beep if talk and talk.decision else self._armed.get(channel.uniqueid, 0)
@@ -382,9 +433,9 @@ class Engine:
             self.recorder.mute(lane, talk.masked)
         if recording and recording.asked and recording.state is RecordingState.RECORDING:
             self.tags.write(talk.members, talk.id, recording.name)
-        never = talk.decision is not None and talk.decision.mode is Mode.NEVER
-        if never and lane is None and self.recorder.foreign(channel.uniqueid):
-            self.recorder.stop_foreign(channel.uniqueid, at)
+        if recording and recording.source:
+            self.foreign.watch(recording.id, recording.source, growing=True)
+        self.dealing.act(talk, at)
 
     # --- the link to Asterisk, and restarts ----------------------------------------------------
 
@@ -413,6 +464,7 @@ class Engine:
             {u: event.ended.get(u, event.at) for u in self.calls.channels if u not in listed}
         )
         touched |= self.calls.apply(event)
+        self.foreign.adopt(event.channels, event.at)
         for talk in self.talks.end_forsaken(event.at):
             self._follow(talk, event.at)
         for live in event.channels:

@@ -172,6 +172,27 @@ class MixMonitorStop(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignSeen(Event):
+    """What a channel's variables say of the MixMonitor that somebody else began there: the ids it may have, the
+    likeliest first, and its file (absolute); empty where they say nothing."""
+
+    uniqueid: str
+    mixmonitor_ids: tuple[str, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignGone(Event):
+    """Asterisk knows of no MixMonitor of somebody else's on this channel.
+
+    `nameless`: of none with the ids that were known; one without a known id may run on.
+    """
+
+    uniqueid: str
+    nameless: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneStarted(Event):
     """Asterisk accepted our MixMonitor. Not evidence of a file: `FileSeen` is."""
 
@@ -336,7 +357,8 @@ class LiveChannel:
 
     `application` tells a caller (`Dial`, `Queue`) from a callee (`AppDial`, `AppQueue`). `lane_id` and
     `mixmonitor_id` are our channel variables RECORDERD and RECORDERD_ID, empty where we record nothing.
-    `answered` is when its present call was answered, 0 where Asterisk does not say.
+    `answered` is when its present call was answered, 0 where Asterisk does not say. `foreign_file` and
+    `foreign_ids` are what its variables say of somebody else's recorder, as in `ForeignSeen`.
     """
 
     channel: str
@@ -355,6 +377,8 @@ class LiveChannel:
     lane_id: str = ""
     mixmonitor_id: str = ""
     recording_file: str = ""
+    foreign_file: str = ""
+    foreign_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

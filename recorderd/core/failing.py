@@ -41,6 +41,8 @@ class Failing:
     def _fails(self, talk: Talk) -> bool:
         if talk.decision is None or talk.decision.fail_mode is not FailMode.CLOSED_DURING:
             return False
+        if talk.recording is not None and talk.recording.source is not None and talk.recording.seen:
+            return False
         return talk.wanted and any(not self._recorder.secured(uniqueid) for uniqueid in talk.members)
 
     def _end(self, talk: Talk, at: float) -> None:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from recorderd.core import commands, events, filenames, intervals, recordings
 from recorderd.core.company import Company
 from recorderd.core.conversations import Talk
+from recorderd.core.foreign import ForeignRecorder, ForeignRecorders
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Decision, Mode, Situation
 from recorderd.core.recorder import Recorder
@@ -29,6 +30,8 @@ _MIX_AGAIN_EACH = 0.02
 _PATIENCE = 3600.0
 UNPROMPTED = "the prompt before the call could not be played"
 _UNPROMPTED = 1000
+# So long the end of somebody else's recorder is waited for before its file is measured all the same.
+_FOREIGN_SETTLES = 5.0
 # Who says nothing for so long has perhaps no voice.
 _WHILE_MS = 5000
 
@@ -45,6 +48,7 @@ class Ledger:
     def __init__(
         self,
         recorder: Recorder,
+        foreign: ForeignRecorders,
         out: Outbox,
         new_id: Callable[[], str],
         monitor: str,
@@ -53,6 +57,7 @@ class Ledger:
     ) -> None:
         self.recordings: dict[str, LiveRecording] = {}
         self._recorder = recorder
+        self._foreign = foreign
         self._out = out
         self._new_id = new_id
         self._monitor = monitor
@@ -67,12 +72,19 @@ class Ledger:
 
     # --- intervals -----------------------------------------------------------------------------
 
-    def begin(self, talk: Talk, situation: Situation, decision: Decision) -> None:
-        """An interval begins: these parties, this decision, this mask; never before the last one's end."""
+    def begin(
+        self, talk: Talk, situation: Situation, decision: Decision, source: ForeignRecorder | None = None
+    ) -> None:
+        """An interval begins: these parties, this decision, this mask; never before the last one's end.
+
+        `source` is somebody else's recorder whose file is taken for it.
+        """
         if situation.at < talk.interval_end:
             situation = replace(situation, at=talk.interval_end)
+        if talk.recording and talk.recording.source is not source:
+            self.close_recording(talk, situation.at)
         if decision.taken:
-            self._open_recording(talk, situation, decision)
+            self._open_recording(talk, situation, decision, source)
         else:
             self.close_recording(talk, situation.at)
         recording = talk.recording
@@ -90,7 +102,7 @@ class Ledger:
             policy_version=decision.version,
             recording_id=recording.id if recording else None,
             offset_ms=recording.offset_ms() if recording else None,
-            note=recordings.BUFFERED if decision.buffered else "",
+            note=_note(decision, source),
         )
         if recording and decision.wanted:
             recording.asked = True
@@ -108,13 +120,15 @@ class Ledger:
         if interval.wanted:
             buffered = interval.note == recordings.BUFFERED
             if after is not None and after.mode is Mode.NEVER and not buffered:
-                interval = replace(interval, note=recordings.CUT_BACK)
+                linked = talk.recording is not None and talk.recording.source is not None
+                cut = f"{recordings.LINKED}; {recordings.CUT_OFF}" if linked else recordings.CUT_BACK
+                interval = replace(interval, note=cut)
             if talk.recording:
                 talk.recording.intervals += (interval,)
             self._out.do(commands.Save(row=interval))
             return
         never = interval.mode == Mode.NEVER
-        foreign = never and any(self._recorder.foreign(p.uniqueid) for p in interval.parties)
+        foreign = never and self._foreign.hears(p.uniqueid for p in interval.parties)
         self._judged(interval, Outcome.RECORDED_IN_ERROR if foreign else Outcome.NOT_BY_POLICY)
 
     def gone(self, uniqueid: str) -> None:
@@ -143,32 +157,43 @@ class Ledger:
 
     # --- recordings ----------------------------------------------------------------------------
 
-    def _open_recording(self, talk: Talk, situation: Situation, decision: Decision) -> None:
+    def _open_recording(
+        self, talk: Talk, situation: Situation, decision: Decision, source: ForeignRecorder | None
+    ) -> None:
         if talk.recording:
             return
+        place = self._foreign.place(source.path) if source is not None else None
+        if source is not None and place is not None:
+            talk.segments += 1
+            self._foreign.take(source)
+        else:
+            folder = filenames.day_folder(situation.at, situation.zone)
+            place = folder, self._new_name(talk, situation, decision, folder)
         recording = LiveRecording(
             id=self._new_id(),
             conversation_id=talk.id,
-            name=self._new_name(talk, situation, decision),
+            name=place[1],
             segment=talk.segments,
-            folder=filenames.day_folder(situation.at, situation.zone),
+            folder=place[0],
             reason=decision.reason,
             started_at=situation.at,
             asked=decision.wanted,
+            source=source,
         )
         talk.recording = self.recordings[recording.id] = recording
         self.save(recording)
 
-    def _new_name(self, talk: Talk, situation: Situation, decision: Decision) -> str:
+    def _new_name(self, talk: Talk, situation: Situation, decision: Decision, folder: str) -> str:
         """The name of the conversation's next segment, which no other recording of that second has.
 
-        Two conversations may begin with the same channel in one second: a call that splits, or is merged.
+        Two conversations may begin with the same channel in one second: a call that splits, or is merged. FreePBX
+        names its files as we do.
         """
         self._forget_names(situation.at)
         while True:
             talk.segments += 1
             name = filenames.recording_name(situation, decision.mode, talk.first_uniqueid, talk.segments)
-            if name not in self._names:
+            if name not in self._names and not self._foreign.wrote(folder, name):
                 self._names[name] = situation.at
                 return name
 
@@ -202,6 +227,7 @@ class Ledger:
             recording.ended_at = at
             recording.state = RecordingState.CLOSING
             self._closing[recording.id] = None
+            self._foreign.unwatch(recording.id)
             self.save(recording)
 
     def save(self, recording: LiveRecording) -> None:
@@ -220,6 +246,9 @@ class Ledger:
         for recording in [self.recordings[recording_id] for recording_id in self._closing]:
             if recording.mix_at > at:
                 continue
+            if recording.source is not None:
+                self._measure(recording, recording.source, at)
+                continue
             lanes = self._lanes(recording)
             if not all(self._recorder.final(lane, at) for lane in lanes):
                 continue
@@ -235,6 +264,15 @@ class Ledger:
                 self._finish(recording, state)
                 for lane in lanes:
                     self._recorder.release(lane, recording.id, 0)
+
+    def _measure(self, recording: LiveRecording, source: ForeignRecorder, at: float) -> None:
+        """Once it is over; one that would not stop is measured as it is."""
+        ended = (recording.ended_at or at) + _FOREIGN_SETTLES if source.ended_at is None else source.ended_at
+        if self._recorder.settled(ended, at):
+            recording.mix_at = float("inf")
+            path = f"{self._monitor}/{recording.folder}/{recording.name}"
+            cut = _cut_ms(recording, source, self._margin)
+            self._out.do(commands.Measure(recording_id=recording.id, path=path, cut_ms=cut))
 
     def _mix(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> commands.Mix:
         mix = recordings.mix(recording, lanes, self.company, self._monitor, self._margin, self._stereo)
@@ -290,6 +328,10 @@ class Ledger:
                 self._recorder.release(lane, recording.id, 0)
             return
         state = RecordingState.CLOSED if event.duration_ms else self._without_sound(recording)
+        if recording.source is not None:
+            self._judge_linked(recording, recording.source, event.duration_ms)
+            self._finish(recording, state, event.duration_ms, event.size)
+            return
         accounted = {
             lane.id: event.audio[lane.id] + lane.silent_ms for lane in lanes if lane.id in event.audio
         }
@@ -338,6 +380,21 @@ class Ledger:
             note_ = "; ".join(filter(None, (note or said, words)))
             self._judged(replace(interval, missing_ms=missing, note=note_), outcome)
 
+    def _judge_linked(self, recording: LiveRecording, source: ForeignRecorder, duration_ms: int) -> None:
+        """By the length of another's file alone. What it holds from before the talk began is counted from its end."""
+        held = recording.intervals
+        lengths = [intervals.length_ms(interval) for interval in held]
+        before = 0
+        if held and duration_ms - sum(lengths) > intervals.TOLERANCE_MS and source.ended_at is not None:
+            was = duration_ms + _cut_ms(recording, source, self._margin)
+            before = max(0, was - round((source.ended_at - held[0].started_at) * 1000))
+        offset = before
+        for interval, length in zip(held, lengths, strict=True):
+            missing = min(length, max(0, offset + length - duration_ms))
+            judged = replace(interval, offset_ms=offset, missing_ms=missing)
+            self._judged(judged, intervals.judge(length, missing))
+            offset += length
+
     def _one_sided(self, interval: Interval, mute: Sequence[str]) -> None:
         """Of two who talked for a while one is not to be heard: a dead microphone, or a fault of ours."""
         if len(interval.parties) == 2 and intervals.length_ms(interval) >= _WHILE_MS:
@@ -364,6 +421,10 @@ class Ledger:
         """A recording from before a restart, with those of its intervals that have ended."""
         recording = self.recordings[row.id] = LiveRecording.from_row(row)
         mine = [i for i in held if i.recording_id == row.id]
+        if row.linked:
+            who = [party.uniqueid for interval in mine[-1:] for party in interval.parties]
+            path = f"{self._monitor}/{row.folder}/{row.name}"
+            recording.source = self._foreign.restore(path, who, row.ended_at)
         recording.intervals = tuple(i for i in mine if i.ended_at is not None)
         recording.asked = not mine or any(i.note != recordings.BUFFERED for i in mine)
         if recording.state is RecordingState.CLOSING:
@@ -378,6 +439,25 @@ class Ledger:
             recording.state = RecordingState.CLOSING
             self._closing[recording.id] = None
             self.save(recording)
+
+
+def _cut_ms(recording: LiveRecording, source: ForeignRecorder, margin: float) -> int:
+    """What another's file holds of a talk that was never to be recorded, until its recorder was stopped."""
+    last = recording.intervals[-1] if recording.intervals else None
+    if (
+        last is None
+        or recordings.CUT_OFF not in last.note
+        or last.ended_at is None
+        or source.ended_at is None
+    ):
+        return 0
+    return max(0, round((source.ended_at - last.ended_at + margin) * 1000))
+
+
+def _note(decision: Decision, source: ForeignRecorder | None) -> str:
+    if source is not None:
+        return recordings.LINKED
+    return recordings.BUFFERED if decision.buffered else ""
 
 
 def _names(interval: Interval) -> str:

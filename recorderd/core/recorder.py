@@ -1,7 +1,7 @@
 """Our recorders: one lane on a channel at most, from its start to its closed file.
 
-Owns which lane runs on which channel, what Asterisk and the file watcher say of it, retries, and the
-recorders of others. Must not know policy or conversations: the engine says who is to be recorded.
+Owns which lane runs on which channel, what Asterisk and the file watcher say of it, and retries. Must not know
+policy or conversations: the engine says who is to be recorded.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from recorderd.core import commands, events
 from recorderd.core.calls import Calls, Channel
+from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.outbox import Outbox
 from recorderd.core.places import FROZEN, Places
 from recorderd.core.recordings import LANE, OVER, LiveLane
@@ -24,10 +25,6 @@ LaneFact = (
     | events.FileSeen
     | events.FileFault
 )
-
-
-# StopForeign has no answer but the event.
-_ASK_AGAIN = 5.0
 
 
 @dataclass(slots=True)
@@ -52,9 +49,16 @@ class Recorder:
     """Every lane that runs or whose file is not dealt with yet. `places` are the folders, best first."""
 
     def __init__(
-        self, calls: Calls, out: Outbox, places: tuple[str, ...], waits: tuple[float, ...], settle: float
+        self,
+        calls: Calls,
+        out: Outbox,
+        places: tuple[str, ...],
+        waits: tuple[float, ...],
+        settle: float,
+        foreign: ForeignRecorders,
     ) -> None:
         self.calls = calls
+        self._foreign = foreign
         self.out = out
         self.lanes: dict[str, LiveLane] = {}
         self._places = Places(places)
@@ -67,8 +71,6 @@ class Recorder:
         self._stopping: dict[str, str] = {}
         # Recorders of ours that are over for us and not yet for Asterisk: no other may start there before.
         self._clearing: dict[str, _Clearing] = {}
-        self._foreign: dict[str, int] = {}
-        self._foreign_stopping: dict[str, float] = {}
         self._trouble: dict[str, _Trouble] = {}
         # Lanes to be stopped once their disk is no longer frozen: channel, MixMonitorID, path.
         self._held: dict[str, tuple[str, str, str]] = {}
@@ -92,7 +94,7 @@ class Recorder:
 
     def foreign(self, uniqueid: str) -> bool:
         """Somebody else records this channel."""
-        return bool(self._foreign.get(uniqueid))
+        return bool(self._foreign.on(uniqueid))
 
     def held_channels(self) -> set[str]:
         """Of channels that hung up those of which a lane is not dealt with yet."""
@@ -160,12 +162,6 @@ class Recorder:
     def _is_clearing(self, uniqueid: str) -> bool:
         return bool(self._clearing) and any(c.uniqueid == uniqueid for c in self._clearing.values())
 
-    def stop_foreign(self, uniqueid: str, at: float) -> None:
-        """Stop the newest recorder on a channel, which is somebody else's; one at a time, never ours."""
-        if uniqueid not in self._foreign_stopping and not self._is_clearing(uniqueid):
-            self._foreign_stopping[uniqueid] = at
-            self.out.do(commands.StopForeign(uniqueid=uniqueid))
-
     def mute(self, lane: LiveLane, muted: bool) -> None:
         """Have silence written instead of the voice, or the voice again."""
         if lane.muted is muted or lane.state not in (LaneState.ATTACHED, LaneState.RECORDING):
@@ -196,8 +192,8 @@ class Recorder:
         if lane_id := _taken(self._starting, event.uniqueid):
             if lane := self.lanes.get(lane_id):
                 self._begin(lane, event.at)
-        elif event.uniqueid in self.calls.channels:
-            self._foreign[event.uniqueid] = self._foreign.get(event.uniqueid, 0) + 1
+        else:
+            self._foreign.started(event)
         return {event.uniqueid}
 
     def monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
@@ -205,10 +201,9 @@ class Recorder:
         if _taken(self._stopping, event.uniqueid):
             return {event.uniqueid}
         lane = self.on(event.uniqueid)
-        if self.foreign(event.uniqueid):
-            self._foreign[event.uniqueid] -= 1
-            self._foreign_stopping.pop(event.uniqueid, None)
-        elif lane is not None and lane.state in (LaneState.ATTACHED, LaneState.RECORDING):
+        if self._foreign.stopped(event.uniqueid, event.at):
+            return {event.uniqueid}
+        if lane is not None and lane.state in (LaneState.ATTACHED, LaneState.RECORDING):
             self.fact(events.FileFault(at=event.at, lane_id=lane.id, kind="stopped by somebody else"))
         return {event.uniqueid}
 
@@ -235,7 +230,7 @@ class Recorder:
             case events.LaneRefused():
                 if self._starting.pop(lane.id, None) is None:
                     # It did start, and nobody answers for it: from now on it is like somebody else's.
-                    self._foreign[lane.uniqueid] = self._foreign.get(lane.uniqueid, 0) + 1
+                    self._foreign.runs_after_all(lane.uniqueid)
                 self._failed(lane, event.at, event.reason, next_place=False)
             case events.LaneStopFailed():
                 why = f"The recorder on {lane.channel} cannot be stopped: {event.reason}"
@@ -271,8 +266,7 @@ class Recorder:
             self._ended(lane, event.at)
         if self._held:
             self._held = {i: held for i, held in self._held.items() if held[0] != uniqueid}
-        self._foreign.pop(uniqueid, None)
-        self._foreign_stopping.pop(uniqueid, None)
+        self._foreign.hangup(uniqueid, event.at)
         self._trouble.pop(uniqueid, None)
         while _taken(self._starting, uniqueid) or _taken(self._stopping, uniqueid):
             pass
@@ -294,10 +288,9 @@ class Recorder:
 
     def due(self, at: float) -> set[str]:
         """Channels whose recorder failed, or would not stop, and may be tried again now."""
-        deaf_ears = {u for u, since in self._foreign_stopping.items() if since + _ASK_AGAIN <= at}
-        for uniqueid in deaf_ears:
-            del self._foreign_stopping[uniqueid]
-        return deaf_ears | {u for u, t in self._trouble.items() if t.not_before <= at and u not in self._on}
+        return self._foreign.due(at) | {
+            u for u, t in self._trouble.items() if t.not_before <= at and u not in self._on
+        }
 
     def _begin(self, lane: LiveLane, at: float) -> None:
         """It runs since `at`: Asterisk's own stamp if that comes first or was before, else our reply's."""
@@ -379,7 +372,11 @@ class Recorder:
 
     def final(self, lane: LiveLane, at: float) -> bool:
         """Its file will not change any more: the hang-up races the closing by some milliseconds."""
-        return lane.state in OVER and at >= (lane.ended_at or 0.0) + self._settle
+        return lane.state in OVER and self.settled(lane.ended_at or 0.0, at)
+
+    def settled(self, ended_at: float, at: float) -> bool:
+        """A file whose recorder ended then is closed by now."""
+        return at >= ended_at + self._settle
 
     def silent(self, event: events.LaneSilent) -> set[str]:
         """Nobody spoke there for a while, and nothing was written: nothing is to be done."""
@@ -425,7 +422,7 @@ class Recorder:
         self._starting.clear()
         self._stopping.clear()
         self._clearing.clear()
-        self._foreign_stopping.clear()
+        self._foreign.deaf()
 
     def adopt(self, live: events.LiveChannel, at: float) -> None:
         """Find our recorder on a channel again by its variables; drop one that is not there any more.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from recorderd.core import commands, events, sides
 from recorderd.core.company import Company
+from recorderd.core.foreign import ForeignRecorder
 from recorderd.core.intervals import Span
 from recorderd.core.rows import Interval, Lane, LaneState, Recording, RecordingState
 
@@ -138,7 +139,8 @@ class LiveLane:
 class LiveRecording:
     """A recording that is not a finished file yet. `intervals` are the closed ones it holds, in order.
 
-    Unless `asked`, it is only buffered: nobody has asked for it yet, and if nobody does it is destroyed.
+    Unless `asked`, it is only buffered: nobody has asked for it yet, and if nobody does it is destroyed. `source`
+    is somebody else's recorder whose file it is; then it has no lanes.
     """
 
     id: str
@@ -154,6 +156,7 @@ class LiveRecording:
     intervals: tuple[Interval, ...] = ()
     mix_at: float = 0.0
     asked: bool = True
+    source: ForeignRecorder | None = None
 
     @property
     def seen(self) -> bool:
@@ -185,6 +188,7 @@ class LiveRecording:
             lanes=self.lanes,
             reason=self.reason,
             stereo=stereo,
+            linked=self.source is not None,
         )
 
     @classmethod
@@ -264,4 +268,6 @@ STEREO = ".stereo.wav"
 CUT_BACK = "cut back: what came next was never to be recorded"
 BUFFERED = "buffered: nobody has asked for it yet"
 KEPT = "kept: somebody asked for it later"
+LINKED = "in another's file: both voices in one, so that each is there is not proven"
+CUT_OFF = "its end was cut off: what came next was never to be recorded"
 DESTROYED = "buffered and destroyed: nobody asked for it"

@@ -125,6 +125,7 @@ class Recording(Row):
     `lanes` are the ids of the lanes it is made from; a lane may serve two recordings, one after the other.
     `stereo` is the absolute path of its two-channel file that was made for the archive, empty for none. `node` is
     where its files are made, as a conversation's.
+    `linked`: the file is somebody else's recorder's, taken as it is; it has no lanes.
     """
 
     id: str
@@ -141,6 +142,7 @@ class Recording(Row):
     reason: str = ""
     stereo: str = ""
     node: str = ""
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,7 @@ class Service:
             offer_feature=config.feature.offer,
             longest_pause=config.feature.longest_pause,
             stereo=str(config.spool.lanes) if config.archive.enabled else "",
+            foreign=config.foreign,
         )
         self.board = Switchboard(Engine(settings, self.policies.policy, new_id), loop)
         self.link = AsteriskLink(
@@ -152,6 +153,7 @@ class Service:
             {
                 commands.MixMonitor: self.link.execute,
                 commands.StopMixMonitor: self.link.execute,
+                commands.LookAtForeign: self.link.execute,
                 commands.StopForeign: self.link.execute,
                 commands.MixMonitorMute: self.link.execute,
                 commands.Setvar: self.link.execute,
@@ -161,6 +163,7 @@ class Service:
                 commands.Unwatch: self._unwatch,
                 commands.RemoveFile: lambda c: self.spool.remove(c.path),
                 commands.Mix: self.archive.mix,
+                commands.Measure: self.archive.measure,
                 commands.Save: self._save,
                 commands.Alarm: self.alarms.raise_,
             }
@@ -315,7 +318,7 @@ class Service:
             self.alarms.say("place-failed", f"The disk of {event.place} is {event.kind}: recordings wait")
 
     def _channel_of(self, lane_id: str) -> str | None:
-        lane = self.board.engine.recorder.lanes.get(lane_id)
+        lane = self.board.engine.recorder.lanes.get(lane_id) or self.board.engine.foreign.watched(lane_id)
         return lane.uniqueid if lane else None
 
     async def _packets(self, uniqueid: str) -> Packets | None:
@@ -351,8 +354,8 @@ class Service:
     def _ended_unheard(self, listed: set[str]) -> dict[str, str]:
         """The channels that are gone and had a lane, and its file."""
         engine = self.board.engine
-        lanes = {u: engine.recorder.on(u) for u in engine.calls.channels if u not in listed}
-        return {uniqueid: lane.path for uniqueid, lane in lanes.items() if lane is not None}
+        files = {u: engine.file_on(u) for u in engine.calls.channels if u not in listed}
+        return {uniqueid: path for uniqueid, path in files.items() if path}
 
     async def _ask_disk(self, event: events.Resync | events.Shutdown, gone: dict[str, str]) -> None:
         """A disk that does not answer holds nobody up for long."""
@@ -398,8 +401,8 @@ class Service:
     def _unfinished(self) -> Mapping[str, str]:
         """The file of the recorder on each channel that we believe to be alive."""
         engine = self.board.engine
-        lanes = ((u, engine.recorder.on(u)) for u in engine.calls.channels)
-        return {uniqueid: lane.path for uniqueid, lane in lanes if lane}
+        files = ((u, engine.file_on(u)) for u in engine.calls.channels)
+        return {uniqueid: path for uniqueid, path in files if path}
 
     def _agi_says(self, sentence: str) -> None:
         """Called in the AGI thread, which must not log: a log handler may be a stuck disk."""
@@ -496,6 +499,7 @@ def _sounds(config: Config) -> str:
 
 _FIXED = (
     "node", "asterisk", "agi", "control", "store", "state", "spool", "channels", "feature", "cdr", "evidence",
+    "foreign",
 )  # fmt: skip
 
 

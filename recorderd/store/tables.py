@@ -172,6 +172,7 @@ recordings = sa.Table(
     _column("reason"),
     _column("stereo"),
     _column("node"),
+    _column("linked", sa.Boolean),
     _index("recordings_conversation_id", "conversation_id", "segment"),
     _index("recordings_name", "name"),
     _index("recordings_started_at", "started_at"),

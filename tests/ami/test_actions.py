@@ -35,6 +35,10 @@ TABLE: list[tuple[commands.Command, dict[str, str]]] = [
     ),
     (commands.StopForeign(uniqueid="u.1"), {"Action": "StopMixMonitor", "Channel": "u.1"}),
     (
+        commands.LookAtForeign(uniqueid="u.1"),
+        {"Action": "Getvar", "Channel": "u.1", "Variable": "MIXMONITOR_FILENAME"},
+    ),
+    (
         commands.MixMonitorMute(lane_id="l1", uniqueid="u.1", mixmonitor_id="0x7f1", muted=True),
         {
             "Action": "MixMonitorMute",

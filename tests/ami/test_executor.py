@@ -236,14 +236,57 @@ async def test_anothers_recorder_is_stopped_where_none_of_ours_is(
 ) -> None:
     asterisk.recorders["u.1"] = ["0x7f1"]
     one = await linked()
-    one.link.execute(commands.StopForeign(uniqueid="u.1"))
+    one.link.execute(commands.StopForeign(uniqueid="u.1", newest=True))
     await until(lambda: not asterisk.recorders["u.1"])
+
+
+async def test_anothers_recorder_is_stopped_by_its_id_beside_ours(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    asterisk.recorders["u.1"] = ["0xabc"]
+    ours = await started(one)
+    one.link.execute(commands.StopForeign(uniqueid="u.1", mixmonitor_ids=("0xdead", "0xabc")))
+    await until(lambda: asterisk.recorders["u.1"] == [ours])
+    assert not one.of(events.ForeignGone)
+
+
+@pytest.mark.parametrize("newest", [False, True])
+async def test_anothers_recorder_that_is_not_there_is_told_of(
+    asterisk: FakeAsterisk, linked: Link, newest: bool
+) -> None:
+    one = await linked()
+    asterisk.recorders["u.1"] = []
+    one.link.execute(commands.StopForeign(uniqueid="u.1", mixmonitor_ids=("0xdead",), newest=newest))
+    await until(lambda: one.of(events.ForeignGone))
+    (gone,) = one.of(events.ForeignGone)
+    assert (gone.uniqueid, gone.nameless) == ("u.1", not newest)  # type: ignore[attr-defined]
+    assert [a.get("MixMonitorID", "") for a in asterisk.actions("StopMixMonitor")] == ["0xdead"] + [
+        ""
+    ] * newest
+
+
+async def test_what_the_variables_say_of_anothers_recorder_is_told(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    ours = await started(one)
+    asterisk.variables["u.1"] |= {
+        "MIXMONITOR_FILENAME": "/spool/monitor/2026/11/26/x.wav",
+        "LOCAL_MIXMON_ID": "0xabc",
+        "MIXMON_ID": ours,
+    }
+    one.link.execute(commands.LookAtForeign(uniqueid="u.1"))
+    await until(lambda: one.of(events.ForeignSeen))
+    (seen,) = one.of(events.ForeignSeen)
+    assert (seen.mixmonitor_ids, seen.path) == (("0xabc",), "/spool/monitor/2026/11/26/x.wav")  # type: ignore[attr-defined]
 
 
 async def test_our_own_recorder_is_never_taken_for_anothers(asterisk: FakeAsterisk, linked: Link) -> None:
     one = await linked()
-    await started(one)
-    one.link.execute(commands.StopForeign(uniqueid="u.1"))
+    ours = await started(one)
+    one.link.execute(commands.StopForeign(uniqueid="u.1", newest=True))
+    one.link.execute(commands.StopForeign(uniqueid="u.1", mixmonitor_ids=(ours,)))
     await settled(one)
     await settled(one)
     assert len(asterisk.recorders["u.1"]) == 1

@@ -73,3 +73,30 @@ def test_hostile_numbers_are_no_time() -> None:
     one = snapshot.channel(STATUS.replace(b"Seconds: 7", "Seconds: ٧".encode()), 100.0, {})
     assert one is not None
     assert one.created == 100.0
+
+
+FILE = "/spool/monitor/2026/11/26/exten-102-101-20261126-120000-1.2.wav"
+
+
+def told(**variables: str) -> tuple[str, tuple[str, ...]]:
+    said = "".join(f"Variable: {name}={value}\r\n" for name, value in variables.items()).encode()
+    one = snapshot.channel(STATUS.replace(b"ActionID", said + b"ActionID"), 100.0, {})
+    assert one is not None
+    return one.foreign_file, one.foreign_ids
+
+
+def test_the_variables_tell_of_somebody_elses_recorder() -> None:
+    assert told(MIXMONITOR_FILENAME=FILE, LOCAL_MIXMON_ID="0xa", MIXMON_ID="0xb") == (FILE, ("0xa", "0xb"))
+    assert told(LOCAL_MIXMON_ID="0xa") == ("", ("0xa",)), "ours, started later, empties Asterisk's own"
+
+
+def test_an_inherited_id_alone_is_no_recorder_on_this_channel() -> None:
+    assert told(MIXMON_ID="0xa") == ("", ())
+
+
+def test_a_recorder_that_was_stopped_is_none() -> None:
+    assert told(MIXMONITOR_FILENAME=FILE, LOCAL_MIXMON_ID="0xa", REC_STATUS="STOPPED") == ("", ())
+
+
+def test_our_own_id_and_what_is_none_are_never_somebody_elses() -> None:
+    assert told(MIXMONITOR_FILENAME=FILE, LOCAL_MIXMON_ID="0x7f1", MIXMON_ID="x") == (FILE, ())

@@ -222,7 +222,7 @@ def test_what_asterisk_says_becomes_what_the_core_reads(
 NOT_OVER_AMI = {
     *("Event", "LaneStarted", "LaneRefused", "LaneStopped", "LaneStopFailed", "FileSeen", "FileFault"),
     *("Mixed", "Consult", "PolicyChanged", "Resync", "ConnectionLost", "Tick"),
-    *("LaneSilent", "PlaceFault", "PlaceWell", "NoRoom", "Room"),
+    *("LaneSilent", "ForeignSeen", "ForeignGone", "PlaceFault", "PlaceWell", "NoRoom", "Room"),
 }
 
 

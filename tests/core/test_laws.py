@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from itertools import pairwise
 
 import pytest
@@ -18,11 +18,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from recorderd.core import commands, events
+from recorderd.core.conversations import Talk
+from recorderd.core.dealing import Foreign
+from recorderd.core.foreign import ForeignRecorder
 from recorderd.core.intervals import covered_ms, overlap
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy
 from recorderd.core.rows import Conversation, Interval, Lane, Outcome, Recording, RecordingState
 from tests.core.model import Line, Pbx
-from tests.core.world import RECORDINGS_END, World, lane_is_finished
+from tests.core.world import RECORDINGS_END, SETTINGS, World, lane_is_finished
 
 PHONES = [f"PJSIP/{n}" for n in range(101, 107)]
 TRUNK = "PJSIP/trunk"
@@ -62,7 +65,14 @@ def pick(things: list[Line], which: int) -> Line:
     return things[which % len(things)]
 
 
-REMEMBERED = {"Calls._departed", "Ledger._names", "Places._shunned", "Places._faults", "Places._spells"}
+REMEMBERED = {
+    "Calls._departed",
+    "Ledger._names",
+    "ForeignRecorders._files",
+    "Places._shunned",
+    "Places._faults",
+    "Places._spells",
+}
 """What is kept on purpose, and bounded."""
 
 
@@ -82,9 +92,9 @@ def _parts_of(engine: object) -> list[object]:
 class Life(RuleBasedStateMachine):
     """Days in the life of a telephone exchange."""
 
-    @initialize(wished=wishes, reply_first=st.booleans())
-    def begin(self, wished: dict[str, str], reply_first: bool) -> None:
-        self.world = World(policy_of(wished, 1))
+    @initialize(wished=wishes, reply_first=st.booleans(), foreign=st.sampled_from(list(Foreign)))
+    def begin(self, wished: dict[str, str], reply_first: bool, foreign: Foreign) -> None:
+        self.world = World(policy_of(wished, 1), replace(SETTINGS, foreign=foreign))
         self.world.event_before_reply = not reply_first
         self.pbx = Pbx(lambda: self.world.now)
         self.presses = 0
@@ -260,13 +270,21 @@ class Life(RuleBasedStateMachine):
         self.sharp = False
 
     @precondition(lambda self: self.pbx.talking())
-    @rule(which=numbers, stop=st.booleans())
-    def somebody_else(self, which: int, stop: bool) -> None:
+    @rule(which=numbers, stop=st.booleans(), named=st.booleans())
+    def somebody_else(self, which: int, stop: bool, named: bool) -> None:
         line = pick(self.pbx.talking(), which)
         if stop:
             self.world.stop_newest(line.uniqueid)
         else:
-            self.world.foreign_monitor(line.uniqueid)
+            self.world.foreign_monitor(line.uniqueid, named=named)
+        self.sharp = False
+
+    @precondition(lambda self: any(r.caller for r in self.pbx.ringing))
+    @rule(which=numbers, grows=st.booleans())
+    def freepbx_records_the_caller(self, which: int, grows: bool) -> None:
+        """Before it dials, as its dialplan does; a file may fail to grow."""
+        caller = pick([r for r in self.pbx.ringing if r.caller], which).caller
+        self.world.foreign_monitor(caller.uniqueid, named=True, grows=grows)
         self.sharp = False
 
     @precondition(lambda self: self.world.link_up)
@@ -308,6 +326,9 @@ class Life(RuleBasedStateMachine):
         groups = {frozenset(t.members) for t in engine.talks.talks.values() if t.members}
         assert groups == world.truth.groups(), "who talks with whom"
         for talk in engine.talks.talks.values():
+            if talk.members and (source := talk.recording.source if talk.recording else None):
+                self._is_rightly_linked(talk, source)
+                continue
             for uniqueid in talk.members:
                 ours = [m for m in world.truth.channels[uniqueid].monitors if m.lane_id]
                 assert len(ours) == talk.wanted, f"{names[uniqueid]} in {talk}: {ours}"
@@ -315,8 +336,29 @@ class Life(RuleBasedStateMachine):
                     assert ours[0].written[-1][1] is None, f"{names[uniqueid]} in {talk} is not written"
                     assert ours[0].path in world.files
                 elif talk.decision.mode is Mode.NEVER:
-                    theirs = [m for m in world.truth.channels[uniqueid].monitors if m.told]
+                    chan = world.truth.channels[uniqueid]
+                    theirs = [m for m in chan.monitors if m.told or m.mixmonitor_id == chan.foreign_id]
                     assert not theirs, f"{talk} is recorded by somebody"
+                if talk.wanted and world.settings.foreign is Foreign.REPLACE:
+                    chan = world.truth.channels[uniqueid]
+                    theirs = [m for m in chan.monitors if m.named and m.mixmonitor_id == chan.foreign_id]
+                    assert not theirs, f"{talk} is recorded twice"
+
+    def _is_rightly_linked(self, talk: Talk, source: ForeignRecorder) -> None:
+        """Another's file holds all of a talk between people who on that channel have talked with nobody else."""
+        truth = self.world.truth
+        assert self.world.settings.foreign is Foreign.LINK
+        assert talk.wanted
+        assert not talk.masked
+        theirs = [m for m in truth.channels[source.uniqueid].monitors if m.path == source.path]
+        assert theirs, f"{talk}: {source} is gone"
+        assert theirs[0].healthy
+        assert theirs[0].written[-1][1] is None
+        assert not [m for u in talk.members for m in truth.channels[u].monitors if m.lane_id], "twice"
+        heard = [
+            a for a in truth.talks if source.uniqueid in a[2] and a[2] != talk.members and a[1] - a[0] > 0.002
+        ]
+        assert not heard, f"{talk}: {source} has heard others: {heard}"
 
     def _calm(self) -> None:
         self.world.fates.clear()
@@ -389,7 +431,7 @@ class Life(RuleBasedStateMachine):
         mixes = {f"/spool/monitor/{r.folder}/{r.name}" for r in self.world.saved(Recording)}
         # Killed between a recording's last row and its lanes' removal, files stay; never the other way round.
         kept = {x.path for x in self.world.saved(Lane) if x.note or (self.killed and lane_is_finished(x))}
-        assert not self.world.files - mixes - kept
+        assert not self.world.files - mixes - kept - self.world.foreign_files
 
     def _intervals_are_sound(self) -> None:
         by_talk: dict[str, list[Interval]] = {}

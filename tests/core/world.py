@@ -43,7 +43,8 @@ RECORDINGS_END = (RecordingState.CLOSED, RecordingState.FAILED, RecordingState.D
 class Monitor:
     """A MixMonitor that Asterisk holds. `written` are the seconds that are in its file.
 
-    `told`: the engine that lives now heard of its start. Nothing else tells of somebody else's recorder.
+    `told`: the engine that lives now heard of its start. `named`: its channel's variables tell of it, as FreePBX's
+    do; they say so too to one who asks later.
     """
 
     mixmonitor_id: str
@@ -51,6 +52,7 @@ class Monitor:
     lane_id: str = ""
     healthy: bool = True
     told: bool = False
+    named: bool = False
     written: list[list[float | None]] = field(default_factory=list)
 
 
@@ -70,6 +72,8 @@ class Chan:
     lane_id: str = ""
     mixmonitor_id: str = ""
     recordingfile: str = ""
+    foreign_file: str = ""
+    foreign_id: str = ""
 
     @property
     def real(self) -> bool:
@@ -191,6 +195,8 @@ class Truth:
                 lane_id=c.lane_id,
                 mixmonitor_id=c.mixmonitor_id,
                 recording_file=c.recordingfile,
+                foreign_file=c.foreign_file,
+                foreign_ids=(c.foreign_id,) if c.foreign_id else (),
             )
             for c in self.channels.values()
         )
@@ -235,7 +241,9 @@ class World:
         self.alarms: list[commands.Alarm] = []
         self.answers: dict[str, commands.Answer] = {}
         self.files: set[str] = set()
+        self.foreign_files: set[str] = set()
         self.mixes: list[commands.Mix] = []
+        self.measures: list[commands.Measure] = []
         self.no_room = False
         self.frozen = "(none)"
         self.deaf_times: list[list[float]] = []
@@ -471,10 +479,36 @@ class World:
         else:
             self.after(2 * self.latency, lambda: self._tell(stopped), lambda: None)
 
-    def _stop_foreign(self, command: commands.StopForeign) -> None:
+    def _look_at_foreign(self, command: commands.LookAtForeign) -> None:
         chan = self.truth.channels.get(command.uniqueid)
-        if self.link_up and chan and chan.monitors and not chan.lane_id:
+        seen = events.ForeignSeen(at=0.0, uniqueid=command.uniqueid)
+        if self.link_up and chan:
+            ids = (chan.foreign_id,) if chan.foreign_id else ()
+            seen = replace(seen, mixmonitor_ids=ids, path=chan.foreign_file)
+        self._reply(self.latency, seen, replace(seen, mixmonitor_ids=(), path=""))
+
+    def _stop_foreign(self, command: commands.StopForeign) -> None:
+        if self.link_up:
+            self.after(self.latency, lambda: self._really_stop_foreign(command), lambda: None)
+
+    def _really_stop_foreign(self, command: commands.StopForeign) -> None:
+        chan = self.truth.channels.get(command.uniqueid)
+        gone = events.ForeignGone(at=0.0, uniqueid=command.uniqueid, nameless=not command.newest)
+        for monitor in chan.monitors if chan else ():
+            if (
+                monitor.mixmonitor_id in command.mixmonitor_ids
+                and monitor.mixmonitor_id != chan.mixmonitor_id
+            ):
+                assert monitor.lane_id in ("", *self._stopping), f"{monitor.lane_id} is ours"
+                self._detach(chan, monitor)
+                return
+        if chan and chan.lane_id and command.newest:
+            return  # perhaps ours: trouble is told, and it is asked again
+        if chan and command.newest and chan.monitors:
+            assert not chan.monitors[-1].lane_id or chan.monitors[-1].lane_id in self._stopping
             self._detach(chan, chan.monitors[-1])
+            return
+        self._reply(self.latency, gone)
 
     def _setvar(self, command: commands.Setvar) -> None:
         chan = self.truth.channels.get(command.uniqueid)
@@ -486,12 +520,20 @@ class World:
 
     # --- somebody else's hands on Asterisk -----------------------------------------------------
 
-    def foreign_monitor(self, uniqueid: str) -> None:
-        """FreePBX, say, records this channel."""
+    def foreign_monitor(
+        self, uniqueid: str, *, named: bool = False, grows: bool = True, path: str = ""
+    ) -> Monitor:
+        """Somebody records this channel; `named`: FreePBX, which says so in the channel's variables."""
         chan = self.truth.channels[uniqueid]
-        path = f"/foreign/{next(self._ids)}"
-        self.truth.attach(chan, Monitor(self._address(), path, told=self.link_up), self.now)
+        path = path or f"{self.settings.monitor}/2026/11/26/exten-102-101-{next(self._ids)}.wav"
+        monitor = Monitor(self._address(), path, told=self.link_up, named=named, healthy=grows)
+        self.truth.attach(chan, monitor, self.now)
+        self.files.add(path)
+        self.foreign_files.add(path)
+        if named:
+            chan.foreign_file, chan.foreign_id = path, monitor.mixmonitor_id
         self._tell(events.MixMonitorStart(at=self.now, channel=chan.name, uniqueid=uniqueid))
+        return monitor
 
     def stop_newest(self, uniqueid: str) -> None:
         """Somebody stops the newest recorder, perhaps ours."""
@@ -539,11 +581,9 @@ class World:
 
     def _look_at_files(self) -> None:
         """A file that should grow and does not is told of after two and a half seconds."""
-        growing = {
-            m.lane_id for c in self.truth.channels.values() for m in c.monitors if c.bridge and m.healthy
-        }
+        growing = {m.path for c in self.truth.channels.values() for m in c.monitors if c.bridge and m.healthy}
         for lane_id, watch in list(self._watched.items()):
-            if not watch.growing or lane_id in growing:
+            if not watch.growing or watch.path in growing:
                 self._stuck.pop(lane_id, None)
             elif self.now - self._stuck.setdefault(lane_id, self.now) > 2.5:
                 self._stuck.pop(lane_id)
@@ -584,6 +624,14 @@ class World:
 
         self.after(0.1, make)
 
+    def _measure(self, command: commands.Measure) -> None:
+        self.measures.append(command)
+        running = [m for c in self.truth.channels.values() for m in c.monitors if m.path == command.path]
+        assert not (command.cut_ms and running), f"{command.path} is cut while it is written"
+        length = max(0, self._audio_ms(command.path) - command.cut_ms)
+        mixed = events.Mixed(at=0.0, recording_id=command.recording_id, duration_ms=length, size=1, audio={})
+        self.after(0.1, lambda: self._put(mixed))
+
     def _audio_ms(self, path: str) -> int:
         if path not in self.files:
             return 0
@@ -611,6 +659,7 @@ class World:
 _DO: dict[type[commands.Command], Callable[[World, commands.Command], None]] = {
     commands.MixMonitor: World._mixmonitor,
     commands.StopMixMonitor: World._stop,
+    commands.LookAtForeign: World._look_at_foreign,
     commands.StopForeign: World._stop_foreign,
     commands.MixMonitorMute: World._nothing,
     commands.Setvar: World._setvar,
@@ -620,6 +669,7 @@ _DO: dict[type[commands.Command], Callable[[World, commands.Command], None]] = {
     commands.Unwatch: World._unwatch,
     commands.RemoveFile: World._remove,
     commands.Mix: World._mix,
+    commands.Measure: World._measure,
     commands.Save: World._save,
     commands.Answer: World._answer,
     commands.Alarm: World._alarm,
