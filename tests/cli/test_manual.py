@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from recorderd.agi.script import HANDLERS
 from recorderd.cli.command import Exit
 from recorderd.cli.policy import VERBS
 from recorderd.cli.program import parser
@@ -49,6 +50,64 @@ def test_every_option_is_in_the_manual(option: str) -> None:
     assert re.search(rf"{option}\b", page("recorderd.1"))
 
 
+def test_the_manual_has_no_option_that_is_not() -> None:
+    told = set(re.findall(r"--[a-z][a-z-]*", page("recorderd.1")))
+    assert told - set(options(parser())) == set()
+
+
+def test_each_command_has_its_own_options_in_its_own_paragraph() -> None:
+    """Both ways: what an entry's head shows is what that command takes."""
+    lacking = {
+        command: (sorted(given - told), sorted(told - given))
+        for command, given in _of_commands(parser())
+        if (told := _told(command)) != given
+    }
+    assert lacking == {}
+
+
+def _of_commands(program: argparse.ArgumentParser, above: str = "") -> Iterator[tuple[str, set[str]]]:
+    """(command with its verb, its options), but for those that every command takes."""
+    verbs = [a for a in program._actions if isinstance(a, argparse._SubParsersAction)]
+    if above and not verbs:
+        yield above.strip(), set(options(program)) - {"--config", "--json", "--help"}
+    for action in verbs:
+        for name, one in action.choices.items():
+            yield from _of_commands(one, f"{above} {name}")
+
+
+def _told(command: str) -> set[str]:
+    """The options in the heads of this command's entries; one head may be for several commands."""
+    text = page("recorderd.1").replace("\\\n", " ")
+    heads = [h for h in re.findall(r"^\.TP\n(\.B[RI]* .*)$", text, re.M) if _is_of(h, command)]
+    assert heads, command
+    return {option for head in heads for option in re.findall(r"--[a-z][a-z-]*", head)}
+
+
+WITH_VERBS = {"policy", "user", "db", "keys", "evidence"}
+
+
+def _is_of(head: str, command: str) -> bool:
+    words = re.sub(r'["\[\]{}|,]', " ", re.sub(r"^\.B[RI]* ", "", head)).split()
+    one, *verb = command.split()
+    if verb:
+        return words[0] == one and verb[0] in words
+    return words[0] == one or (one in words and words[0] not in WITH_VERBS)
+
+
+@pytest.mark.parametrize("route", HANDLERS)
+def test_every_route_of_the_agi_script_is_in_its_manual(route: str) -> None:
+    assert re.search(rf"^\.B[RI]* .*/{route}\b", page("recorderd-agi.1"), re.M)
+
+
+def test_every_variable_of_the_agi_scripts_environment_is_in_its_manual() -> None:
+    source = (PAGES.parents[1] / "recorderd" / "agi" / "script.py").read_text()
+    read = set(re.findall(r'environ\.get\([\'"](\w+)[\'"]', source))
+    told = set(
+        re.findall(r"^\.B (RECORDERD_\w+)$", page("recorderd-agi.1").partition("ENVIRONMENT")[2], re.M)
+    )
+    assert read == told
+
+
 @pytest.mark.parametrize("code", list(Exit))
 def test_every_exit_code_is_in_the_manual(code: Exit) -> None:
     assert re.search(rf"^{code.value}:", page("recorderd.1"), re.M)
@@ -66,7 +125,7 @@ def test_every_word_of_policy_is_in_the_manual(word: str) -> None:
     assert re.search(rf"\b{word}\b", page("recorderd.yaml.5"))
 
 
-@pytest.mark.parametrize("name", ["recorderd.1", "recorderd.yaml.5"])
+@pytest.mark.parametrize("name", sorted(page.name for page in PAGES.iterdir()))
 def test_the_pages_are_roff_without_a_warning(name: str) -> None:
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed")
