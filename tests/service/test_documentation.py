@@ -17,6 +17,7 @@ from recorderd.config.sections import key_paths
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COOKBOOK = ROOT / "docs" / "policy.md"
 MANUAL = ROOT / "docs" / "man" / "recorderd.1"
 SECTIONS = {path.partition(".")[0] for path in key_paths()}
 
@@ -115,6 +116,40 @@ def test_the_policy_of_the_first_page_decides_as_it_says(
     capsys.readouterr()
     assert main([*config, "explain", "--json", *shlex.split(asked)]) == 0
     assert json.loads(capsys.readouterr().out)["mode"] == mode
+
+
+def explained(page: Path) -> list[tuple[str, str, str]]:
+    """Each question that a page asks of the policy shown last before it: (policy, command, what it says)."""
+    found, policy = [], ""
+    for block in blocks(page):
+        for part in re.split(r"\n\n(?=\S)", block.strip("\n")):
+            if re.match(r"(extensions|rules):\s*$", part, re.M):
+                policy = part
+            elif part.startswith("$ recorderd explain "):
+                command, _, answer = part.removeprefix("$ ").partition("\n")
+                found.append((policy, command, answer))
+    return found
+
+
+def test_every_policy_of_the_cookbook_is_asked_something() -> None:
+    asked = explained(COOKBOOK)
+    shown = [text for page, text in snippets({"extensions", "rules"}) if page == COOKBOOK.name]
+    assert len({policy for policy, _, _ in asked}) == len(shown) >= 5
+
+
+@pytest.mark.parametrize(("policy", "command", "answer"), explained(COOKBOOK))
+def test_each_question_of_the_cookbook_is_answered_as_it_says(
+    policy: str, command: str, answer: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "policy.yaml").write_text(policy + "\n")
+    config = ["--config", str(folder / "recorderd.yaml")]
+    assert main([*config, "policy", "import", str(folder / "policy.yaml")]) == 0
+    capsys.readouterr()
+    assert main([*config, *shlex.split(command)[1:]]) == 0
+    told = capsys.readouterr().out.splitlines()
+    # But for the lines that tell of the moment, and of this database.
+    wanted = [line for line in told if line and not re.search(r" calls .* at |^policy \d+ of ", line)]
+    assert wanted == answer.splitlines()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
