@@ -25,7 +25,10 @@ from recorderd.config import load
 from recorderd.daemon.archivist import Archivist
 
 # What only thinks is left out: there are many calls in it, and a kill there is like one before it.
-_OURS = ("recorderd/archive/", "daemon/archivist.py", "daemon/pipeline.py", "daemon/keeper.py", "store/sql")
+_OURS = (
+    "recorderd/archive/", "daemon/archivist.py", "daemon/pipeline.py", "daemon/keeper.py", "daemon/stock.py",
+    "store/sql",
+)  # fmt: skip
 
 
 class Killer:

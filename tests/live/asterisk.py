@@ -118,6 +118,7 @@ class Asterisk:
         user: str = "",
         autoload: bool = False,
         verbose: int = 0,
+        systemname: str = "",
     ) -> Asterisk:
         """Boot a fresh one in `folder` (made if missing) and return when it is fully booted.
 
@@ -126,6 +127,7 @@ class Asterisk:
         `before_dial`: what the rig's dialplan does before it dials, e.g. `Gosub(recorderd,s,1(${EXTEN}))`.
         `files`: whole configuration files in place of the rig's, or beside them.
         `modules`: loaded besides the rig's own, e.g. `cdr_pgsql.so`. `endpoints`: that many, from 101 on.
+        `systemname`: what the ids of its channels begin with, as one of several needs it.
         `user`: run as this user; the folder must be reachable for it (pytest's own are root's alone).
         """
         self = cls(version, folder, user=user, agi_port=agi_port)
@@ -143,6 +145,7 @@ class Asterisk:
             "record_feature": record_feature,
             "autoload": "yes" if autoload else "no",
             "verbose": str(verbose),
+            "systemname": f"systemname = {systemname}" if systemname else "",
             "more_modules": "\n".join(f"load = {name}" for name in modules),
         }
         instance.write(folder, self._modules, self._data, values, files or {}, endpoints)
