@@ -25,6 +25,11 @@ def target_of(recording: Recording, monitor: Path, suffix: str) -> Path:
     return (monitor / recording.folder / recording.name).with_suffix(suffix)
 
 
+def kept_names(recording: Recording) -> list[str]:
+    """Every name that its kept file could have, one for each kind of file."""
+    return [Path(recording.name).with_suffix(suffix).name for suffix in _SUFFIXES]
+
+
 def all_files(
     recording: Recording, kept: Kept | None, lanes: Iterable[Lane], copies: Iterable[Copy], monitor: Path
 ) -> list[Path]:

@@ -155,7 +155,11 @@ class Bucket:
         """The sound in an object, decrypted where it is encrypted, read range by range. Raises NotThere too, and
         what `sealed.Sound` raises.
         """
-        return sealed.Sound(_Object(self, key), f"{self}/{key}", keys)
+        return sealed.Sound(self.raw(key), f"{self}/{key}", keys)
+
+    def raw(self, key: str) -> sealed.Raw:
+        """The object's bytes as they lie there. Raises NotThere too."""
+        return _Object(self, key)
 
     def delete(self, key: str) -> bool:
         """It is gone; whether it was there."""

@@ -225,7 +225,9 @@ class Archivist:
                 self.troubles.tell(f"archive-{error.kind}", f"The archive stands still: {error}")
             return False
         except BucketFault as error:
-            await self._pipeline.failed(recording, str(error), counts=False)
+            assert self._stock is not None
+            seconds = self._stock.bucket.resting
+            await self._pipeline.failed(recording, str(error), counts=False, seconds=seconds)
             self.troubles.tell("archive-bucket", bucket_waits(error))
         except AudioError as error:
             if await self._pipeline.failed(recording, str(error), counts=True):

@@ -111,13 +111,16 @@ class Chores:
         except BucketFault as error:
             self._troubles.tell("archive-bucket", bucket_waits(error))
             return None
+        for id in older.done:
+            self._troubles.over("archive-failed", id)
+            self._troubles.over("archive-object", id)
         for id, sentence in older.failed.items():
             self._troubles.tell("archive-failed", sentence, id)
         for id, sentence in left.failed.items():
             self._troubles.tell("archive-object", sentence, id)
-        if left.count:
-            log.info("%d files made room here: they are played from the bucket", left.count)
-        if not older.count:
+        if left.done:
+            log.info("%d files made room here: they are played from the bucket", len(left.done))
+        if not older.done:
             return None
         self._troubles.over("archive-bucket")
         return 0.0
@@ -134,6 +137,7 @@ class Chores:
         self._troubles.over("archive-bucket")
         if back:
             log.warning("%d deleted recordings were in the bucket again: deleted again", len(back))
+        self._troubles.only("archive-object", missing)
         for id in missing:
             self._troubles.tell("archive-object", f"The object of recording {id} is gone from the bucket", id)
         return None

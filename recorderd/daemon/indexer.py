@@ -43,8 +43,8 @@ class Indexer:
         self._journal = journal
         self._names = names
         self._clock = clock
-        # The story's key, and from when to when it may be made: oldest first.
-        self._due: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+        # The story's key, from when to when it may be made, and how many rows must be stored by then: oldest first.
+        self._due: OrderedDict[tuple[str, str], tuple[float, float, int]] = OrderedDict()
         self._more = asyncio.Event()
 
     def hear(self, row: Row) -> None:
@@ -66,8 +66,8 @@ class Indexer:
 
     def _soon(self, kind: str, id: str) -> None:
         now = self._clock()
-        _earliest, latest = self._due.get((kind, id), (0.0, now + _SLOWEST))
-        self._due[kind, id] = (min(now + _SETTLE, latest), latest)
+        _earliest, latest, _rows = self._due.get((kind, id), (0.0, now + _SLOWEST, 0))
+        self._due[kind, id] = (min(now + _SETTLE, latest), latest, self._journal.written)
         self._more.set()
 
     async def run(self) -> None:
@@ -78,9 +78,13 @@ class Indexer:
                 self._more.clear()
                 await self._more.wait()
             now = self._clock()
-            ready = [key for key, (at, _latest) in self._due.items() if at <= now][:_AT_ONCE]
-            late = any(self._due[key][1] + _PATIENCE < now for key in ready)
-            if not ready or (self._journal.lag and not late):
+            stored = self._journal.stored
+            ready = [
+                key
+                for key, (at, latest, rows) in self._due.items()
+                if at <= now and (rows <= stored or latest + _PATIENCE < now)
+            ][:_AT_ONCE]
+            if not ready:
                 await asyncio.sleep(0.1)
                 continue
             await self._make(ready)
@@ -89,15 +93,14 @@ class Indexer:
         taken = {key: self._due.pop(key) for key in keys}
         try:
             made: dict[str, Replaced] = {}
-            for kind, id in taken:
-                for linkedid in await self._linkedids(kind, id):
-                    story = await stories.load(self._store, linkedid)
-                    made[story.id] = stories.replaced(story, self._names())
+            linkedids = dict.fromkeys([each for key in taken for each in await self._linkedids(*key)])
+            for story in await stories.load_all(self._store, linkedids):
+                made[story.id] = stories.replaced(story, self._names())
             await self._store.panel.replace_entries(list(made.values()), self._clock())
         except StoreError as error:
             log.warning("%s", error)
             again = self._clock() + _AGAIN
-            self._due |= {key: (again, again) for key in taken if key not in self._due}
+            self._due |= {key: (again, again, 0) for key in taken if key not in self._due}
             await asyncio.sleep(_AGAIN)
 
     async def _linkedids(self, kind: str, id: str) -> tuple[str, ...]:

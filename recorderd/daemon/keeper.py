@@ -168,11 +168,11 @@ class Keeper:
 
     async def _remove(self, kept: Kept, subject: Subject | None) -> int:
         # A bucket that does not answer keeps no file here.
-        return await self._remove_files(kept, subject) + await self._remove_objects(kept)
+        return await self._remove_files(kept, subject) + await self._remove_objects(kept, subject)
 
-    async def _remove_objects(self, kept: Kept) -> int:
+    async def _remove_objects(self, kept: Kept, subject: Subject | None) -> int:
         if self._stock is not None:
-            return await self._stock.remove(kept)
+            return await self._stock.remove(kept, subject.recording if subject else None)
         if kept.object:
             raise AudioError(f"{kept.object} is in a bucket, and archive.objects.url does not say in which")
         return 0

@@ -77,8 +77,8 @@ class Pipeline:
             state = row.state
         return row
 
-    async def failed(self, recording: Recording, error: str, *, counts: bool) -> bool:
-        """Have it tried again later; `counts`: it is this recording's own fault.
+    async def failed(self, recording: Recording, error: str, *, counts: bool, seconds: float = 0.0) -> bool:
+        """Have it tried again later; `counts`: it is this recording's own fault; else so many `seconds` from now.
 
         False when there is nothing to try again: somebody deleted it, and that is why it failed.
         """
@@ -88,7 +88,7 @@ class Pipeline:
         attempts = row.attempts if counts else max(0, row.attempts - 1)
         wait = WAITS[min(max(attempts, 1), len(WAITS)) - 1]
         state = KeepState.WAITING if row.state is KeepState.TAKEN else row.state
-        later = self._tools.clock() + (wait if counts else 0.0)
+        later = self._tools.clock() + (wait if counts else seconds)
         waiting = replace(row, state=state, error=error, attempts=attempts, not_before=later)
         return await self._keeping.advance(waiting, row.state)
 
@@ -198,7 +198,7 @@ class Pipeline:
         """The kept file that is there though nothing says so: the database was restored from before it."""
         for form in (FORMATS[form_name], *FORMATS.values()):
             target = disposal.target_of(recording, self._tools.monitor, form.suffix)
-            if not disposal.there([target, peaks.path_of(target)])[1:]:
+            if not disposal.there([target, peaks.path_of(target)])[1:] and not self._fetched(target):
                 continue
             job = encode.Job(
                 source=target, channels=form.channels, target=target, form=form,
@@ -208,6 +208,10 @@ class Pipeline:
                 sound = encode.adopt(job, recording.duration_ms)
                 return _Made(form.name, sound, sound.findings), target.name
         return None
+
+    def _fetched(self, target: Path) -> bool:
+        """Whether it was in the bucket, and is here again."""
+        return self._tools.stock is not None and self._tools.stock.fetch(target)
 
     async def _link(self, recording: Recording, row: Kept, state: KeepState | None) -> Kept:
         """Our row names the new file from the step before on; now Asterisk's rows do, where we may write.

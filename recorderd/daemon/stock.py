@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recorderd.archive import disposal, fingerprints, peaks
+from recorderd.archive import disposal, files, fingerprints, peaks
 from recorderd.archive.fingerprints import NotThere
 from recorderd.core.keeping import KeepState, Kept, object_key
+from recorderd.core.rows import Recording
 from recorderd.errors import AudioError, BucketFault
 from recorderd.store.keeping import KeepingStore
 
@@ -27,15 +28,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("recorderd.archive")
 
 _BATCH = 200
+_PART = 1 << 20
 # Room is made for a while, since to see who was played last takes a walk over all plays.
 _LEAVES = 0.95
 
 
 @dataclass(slots=True)
 class Brought:
-    """What a turn came to: how many were brought or made room, and by recording why others did not."""
+    """What a turn came to: the recordings that were brought or made room, and why others did not."""
 
-    count: int = 0
+    done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -54,7 +56,7 @@ class Stock:
         self._keyring = keyring
         self._node = node
         self._cache = cache
-        # Recordings that could not be brought, until the next start or success.
+        # Recordings that could not be brought, until the next sweep.
         self._stuck: dict[str, None] = {}
 
     # --- there -------------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ class Stock:
         """What was kept before there was a bucket, or is gone from it: so many of them, oldest first."""
         done = Brought()
         for row in await self._keeping.without_object(self._node, limit + len(self._stuck)):
-            if row.recording_id in self._stuck or done.count + len(done.failed) >= limit:
+            if row.recording_id in self._stuck or len(done.done) + len(done.failed) >= limit:
                 continue
             try:
                 brought = await self.bring(row)
@@ -95,10 +97,27 @@ class Stock:
                 self._stuck[row.recording_id] = None
                 done.failed[row.recording_id] = str(error)
                 continue
-            done.count += 1
+            done.done.append(row.recording_id)
             if not await self._keeping.advance(brought, KeepState.KEPT):
                 await self.overtaken(row)
         return done
+
+    def fetch(self, path: Path) -> bool:
+        """Bring a file of this node and its waveform back here, from an object that no row may know of; whether
+        there is one. Blocks.
+        """
+        key = f"{self._node}/{path.relative_to(self._monitor)}"
+        try:
+            for object, file in ((key, path), (key + peaks.SUFFIX, peaks.path_of(path))):
+                raw, at = self.bucket.raw(object), 0
+                files.make_folder(file.parent)
+                with files.replacing(file) as fd:
+                    while part := raw.pread(_PART, at):
+                        files.write_all(fd, part)
+                        at += len(part)
+        except NotThere:
+            return False
+        return True
 
     async def overtaken(self, row: Kept) -> None:
         """Somebody deleted it meanwhile: its object must not outlive that."""
@@ -117,13 +136,13 @@ class Stock:
         if total <= self._cache and (enough is None or enough()):
             return done
         while page := await self._keeping.least_played(self._node, _BATCH):
-            before = done.count
+            before = len(done.done)
             for row in page:
                 if total <= self._cache * _LEAVES and (enough is None or enough()):
                     return done
                 if row.recording_id not in done.failed and await self._leave(row, done):
                     total -= row.size
-            if done.count == before:
+            if len(done.done) == before:
                 break
         return done
 
@@ -140,7 +159,7 @@ class Stock:
             done.failed[row.recording_id] = str(error)
             return False
         if there:
-            done.count += 1
+            done.done.append(row.recording_id)
             return await self._keeping.advance(replace(row, local=False), KeepState.KEPT)
         done.failed[row.recording_id] = (
             f"{self.bucket}/{row.object} is gone or cut short: the file here stays"
@@ -158,37 +177,45 @@ class Stock:
 
     # --- out ---------------------------------------------------------------------------------------
 
-    async def remove(self, row: Kept) -> int:
+    async def remove(self, row: Kept, recording: Recording | None = None) -> int:
         """Its objects are gone, whether the row knew of them or not; how many there were."""
-        if not row.name:
-            return 0
-        key = object_key(row)
-        return await asyncio.to_thread(lambda: sum(map(self.bucket.delete, (key, key + peaks.SUFFIX))))
+        keys = [key + suffix for key in _keys(row, recording) for suffix in ("", peaks.SUFFIX)]
+        return await asyncio.to_thread(lambda: sum(map(self.bucket.delete, keys)))
 
     async def sweep(self) -> tuple[list[str], list[str]]:
         """Hold the bucket against the rows of this node: the recordings that were deleted and are back there (and
         now are gone again), and those whose object is missing.
         """
-        if not self._node:
-            return [], []
+        self._stuck.clear()
         found = await asyncio.to_thread(lambda: set(self.bucket.keys(self._node)))
         back, missing = [], []
-        async for row in self._all():
-            if row.state is KeepState.DELETED and object_key(row) in found:
-                await self.remove(row)
+        async for row, recording in self._all():
+            if row.state is KeepState.DELETED and not found.isdisjoint(_keys(row, recording)):
+                await self.remove(row, recording)
                 back.append(row.recording_id)
             elif row.state is KeepState.KEPT and row.object and row.object not in found:
                 missing.append(row.recording_id)
+                if row.local:
+                    # Brought again, by and by.
+                    await self._keeping.advance(replace(row, object=""), KeepState.KEPT)
         return back, missing
 
-    async def _all(self) -> AsyncIterator[Kept]:
+    async def _all(self) -> AsyncIterator[tuple[Kept, Recording | None]]:
         after = None
         states = (KeepState.KEPT, KeepState.DELETED)
         while page := await self._keeping.walk(states, after=after, limit=_BATCH, node=self._node):
             after = (page[-1].started_at, page[-1].recording_id)
+            recordings = await self._keeping.recordings_of([row.recording_id for row in page])
             for row in page:
-                if row.name:
-                    yield row
+                yield row, recordings.get(row.recording_id)
 
     def _path(self, row: Kept) -> Path:
         return self._monitor / row.folder / row.name
+
+
+def _keys(row: Kept, recording: Recording | None) -> list[str]:
+    """Where its object is, or may be: a row of before the archive took it (a restored one, say) has no name."""
+    if row.object or row.name:
+        return [object_key(row)]
+    names = disposal.kept_names(recording) if recording is not None else []
+    return [object_key(replace(row, name=name)) for name in names]

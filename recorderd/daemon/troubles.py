@@ -6,7 +6,7 @@ Owns which are on. Must not know what may go wrong, nor the ways out (`alarms` d
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from recorderd.core import commands
@@ -47,6 +47,12 @@ class Troubles:
         keys: Mapping[str, str] = {"about": about} if about else {}
         self._alarms.raise_(commands.Alarm(at=self._clock(), kind=kind, sentence=sentence, keys=keys))
         self._on[kind, about] = next(reversed(self._alarms.recent.values()))
+
+    def only(self, kind: str, about: Collection[str]) -> None:
+        """Of this kind nothing else is so any more."""
+        for one, other in list(self._on):
+            if one == kind and other not in about:
+                self.over(one, other)
 
     def over(self, kind: str, about: str = "") -> None:
         """It is not so any more."""

@@ -384,7 +384,7 @@ async def test_what_was_played_least_recently_makes_room_and_is_still_proven(
         sizes = {n: (await row(store, n)).size for n in (1, 2, 3)}
         stock = stock_with(there, store, cache=round(sizes[1] * 1.2))
         done = await stock.make_room()
-        assert (done.count, done.failed) == (2, {})
+        assert (done.done, done.failed) == (["r2", "r3"], {})
         assert [there.kept(n).exists() for n in (1, 2, 3)] == [True, False, False]
         assert [(await row(store, n)).local for n in (1, 2, 3)] == [True, False, False]
         assert await store.keeping.cached(NODE) == sizes[1]
@@ -407,7 +407,7 @@ async def test_a_file_whose_object_is_gone_stays_here_and_is_brought_again(
         done = await stock.make_room()
         assert "is gone or cut short: the file here stays" in done.failed["r1"]
         assert there.kept(1).exists()
-        assert (await stock.bring_older()).count == 1
+        assert (await stock.bring_older()).done == ["r1"]
         assert inside(server, bucket)[key(there, 1)] == there.kept(1).read_bytes()
 
 
@@ -425,6 +425,84 @@ async def test_a_restored_bucket_is_swept_and_what_is_missing_there_is_told(
         assert await archived(there)
         assert key(there, 1) not in inside(server, bucket)
         assert "is gone from the bucket" in (await alarms(store))["archive-object"]
+        client.put_object(Bucket=bucket, Key=f"calls/{key(there, 2)}", Body=backup[key(there, 2)])
+        await store.save([replace(await row(store, 2), object=key(there, 2), local=False)])
+        assert await archived(there)
+        assert "archive-object" not in await alarms(store)
+
+
+async def test_what_is_missing_in_the_bucket_and_here_is_brought_again(
+    there: World, server: buckets.Server, bucket: str
+) -> None:
+    async with kept_calls(there, 1) as store:
+        server.client().delete_object(Bucket=bucket, Key=f"calls/{key(there, 1)}")
+        assert await archived(there)
+        assert inside(server, bucket)[key(there, 1)] == there.kept(1).read_bytes()
+        assert await alarms(store) == {}
+        assert [alarm.kind for alarm in await store.alarms()] == ["archive-object"]
+
+
+# --- after a disaster ------------------------------------------------------------------------------------------
+
+
+async def forgotten(world: World, store: Store, *numbers: int) -> None:
+    """The database is as it was before the archive took these, and their files are in the bucket alone."""
+    await stock_with(world, store, cache=0).make_room()
+    for number in numbers:
+        assert not world.kept(number).exists()
+        await store.save([replace(await row(store, number), state=S.WAITING, name="", object="", sha256="")])
+
+
+async def test_a_database_of_before_finds_what_the_bucket_has(
+    there: World, server: buckets.Server, bucket: str
+) -> None:
+    async with kept_calls(there, 1, 2) as store:
+        before, data = inside(server, bucket), there.kept(1).read_bytes()
+        await forgotten(there, store, 1, 2)
+        assert await archived(there)
+        found = await row(store, 1)
+        assert (found.state, found.object, found.findings) == (
+            S.KEPT, key(there, 1), ("adopted: its source is gone",),
+        )  # fmt: skip
+        assert found.sha256 == hashlib.sha256(data).hexdigest()
+        assert inside(server, bucket) == before
+
+
+async def test_what_only_the_bucket_has_waits_for_it(
+    there: World, server: buckets.Server, bucket: str
+) -> None:
+    async with kept_calls(there, 1) as store:
+        await forgotten(there, store, 1)
+        away = buckets.Server(buckets.free_port())
+        there.configure(objects=objects_of(away, bucket, there.folder))
+        assert not await archived(there)
+        waiting = await row(store, 1)
+        assert (waiting.state, waiting.attempts) == (S.WAITING, 0)
+        assert waiting.not_before > time.time() + 1
+        there.configure(objects=objects_of(server, bucket, there.folder))
+        assert await archived(there)
+        assert (await row(store, 1)).state is S.KEPT
+
+
+async def test_an_erasure_after_the_backup_reaches_what_the_restored_database_does_not_know(
+    there: World, server: buckets.Server, bucket: str
+) -> None:
+    async with kept_calls(there, 1, 2) as store:
+        await forgotten(there, store, 1, 2)
+        erased = await keeper_of(there, store).erase("0612345678", "cli:dpo", "asked")
+        assert set(erased.deleted) == {"r1", "r2"}
+        assert inside(server, bucket) == {}
+
+
+async def test_a_sweep_finds_what_came_back_though_the_row_never_had_a_name(
+    there: World, server: buckets.Server, bucket: str
+) -> None:
+    async with opened(there) as store:
+        await there.add(store, 1, seconds=1.0, node=NODE)
+        assert (await keeper_of(there, store).delete("r1", "x", "y")).goes
+        server.client().put_object(Bucket=bucket, Key=f"calls/{key(there, 1)}", Body=b"from a backup")
+        assert await archived(there)
+        assert inside(server, bucket) == {}
 
 
 # --- several nodes ---------------------------------------------------------------------------------------------
