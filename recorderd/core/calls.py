@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from sys import intern
 from types import MappingProxyType
 from typing import Any
 
@@ -40,6 +39,7 @@ _PLUMBING = frozenset(
 _NOBODY_HEARS = "holding_bridge"
 # Channels that are gone are remembered for a while: an AGI request or a list may still speak of them.
 _DEPARTED = 1000
+_TEXTS = 4096
 _DEPARTED_SECONDS = 60.0
 _LISTED_AFTER_HANGUP = 1.0
 _DIALLED = re.compile(r"[0-9*#+A-Za-z_]{2,80}")
@@ -140,6 +140,7 @@ class Calls:
         self.bridges: dict[str, Bridge] = {}
         self._by_name: dict[str, str] = {}
         self._departed: dict[str, float] = {}
+        self._texts: dict[str, str] = {}
         self._unheard_since = 0.0
         self._learn: Mapping[type[events.Event], Callable[[Any], set[str]]] = MappingProxyType(
             {
@@ -284,9 +285,9 @@ class Calls:
 
     def _newchannel(self, event: events.Newchannel) -> set[str]:
         channel = self._see(event.uniqueid, event.channel, event.linkedid)
-        channel.number = intern(event.caller_id_num)
-        channel.caller_name = intern(event.caller_id_name)
-        channel.context = intern(event.context)
+        channel.number = self._same(event.caller_id_num)
+        channel.caller_name = event.caller_id_name
+        channel.context = self._same(event.context)
         self._dials(channel, event.exten)
         return {channel.uniqueid}
 
@@ -301,7 +302,7 @@ class Calls:
 
     def _consult(self, event: events.Consult) -> set[str]:
         channel = self._see(event.uniqueid, event.channel, event.linkedid)
-        channel.number = channel.number or intern(event.caller_id_num)
+        channel.number = channel.number or self._same(event.caller_id_num)
         channel.consulted = event.callees
         self._dials(channel, event.exten)
         return {channel.uniqueid}
@@ -338,7 +339,7 @@ class Calls:
         channel = self.channels.get(uniqueid)
         if channel is None:
             real = name.partition("/")[0] not in _PLUMBING
-            extension = intern(self.names.extension(name)) if real else ""
+            extension = self._same(self.names.extension(name)) if real else ""
             channel = self.channels[uniqueid] = Channel(uniqueid, name, "", extension, real)
             self._by_name[name] = uniqueid
         if linkedid and linkedid != channel.linkedid:
@@ -346,11 +347,19 @@ class Calls:
             channel.linkedid = eldest.uniqueid if eldest else linkedid
         return channel
 
-    @staticmethod
-    def _dials(channel: Channel, exten: str) -> None:
+    def _same(self, text: str) -> str:
+        """This text, as the one object that it was when we met it lately.
+
+        Whoever calls chooses texts, and `sys.intern` keeps them for ever on Python 3.12.
+        """
+        if len(self._texts) > _TEXTS:
+            self._texts.clear()
+        return self._texts.setdefault(text, text)
+
+    def _dials(self, channel: Channel, exten: str) -> None:
         """Remember a number that this channel asked for; `s`, `h` and the like are none."""
         if exten not in channel.dialled and _DIALLED.fullmatch(exten):
-            channel.dialled += (intern(exten),)
+            channel.dialled += (self._same(exten),)
 
     def _dial_begin(self, event: events.DialBegin) -> set[str]:
         dest = self._see(event.dest_uniqueid, event.dest_channel, event.dest_linkedid)
@@ -364,9 +373,9 @@ class Calls:
             caller.called = False
         caller.consulted = ()
         self._rings(caller, dest)
-        caller.context = caller.context or intern(event.context)
+        caller.context = caller.context or self._same(event.context)
         self._dials(caller, event.exten)
-        dest.number = dest.number or intern(event.exten)
+        dest.number = dest.number or self._same(event.exten)
         return {caller.uniqueid, dest.uniqueid}
 
     @staticmethod
@@ -400,7 +409,7 @@ class Calls:
         channel = self._see(event.uniqueid, event.channel, event.linkedid)
         moved = {channel.uniqueid}
         if not channel.extension and channel.called and event.caller_id_num:
-            channel.number = intern(event.caller_id_num)
+            channel.number = self._same(event.caller_id_num)
         channel.consulted = ()
         channel.sent_away = False
         if channel.bridge != event.bridge_uniqueid:
@@ -422,7 +431,7 @@ class Calls:
         bridge = self.bridges.get(uniqueid)
         if bridge is None:
             bridge = self.bridges[uniqueid] = Bridge(uniqueid, technology)
-        bridge.technology = intern(technology)
+        bridge.technology = self._same(technology)
         return bridge
 
     def _leave(self, channel: Channel, bridge_uniqueid: str) -> set[str]:
@@ -476,9 +485,9 @@ class Calls:
             channel.ringing = ()
             if not known:
                 channel.called = live.application in ("AppDial", "AppDial2", "AppQueue")
-                channel.number = intern(live.caller_id_num)
-                channel.caller_name = intern(live.caller_id_name)
-                channel.context = intern(live.context)
+                channel.number = self._same(live.caller_id_num)
+                channel.caller_name = live.caller_id_name
+                channel.context = self._same(live.context)
                 if not channel.called:
                     self._dials(channel, live.exten)
             if channel.bridge:

@@ -67,6 +67,7 @@ def pick(things: list[Line], which: int) -> Line:
 
 REMEMBERED = {
     "Calls._departed",
+    "Calls._texts",
     "Ledger._names",
     "ForeignRecorders._files",
     "Places._shunned",
