@@ -196,3 +196,34 @@ def test_whatever_it_refuses_is_a_fault_of_the_bucket_and_no_missing_object(
         with pytest.raises(BucketFault, match=f"refuses: ({code}|{status})"):
             DEEDS[deed](bucket, path)
         assert bucket.resting
+
+
+class Counting(Bucket):
+    """How much was fetched."""
+
+    fetched = 0
+
+    def read(
+        self, key: str, start: int, count: int, etag: str | None = None
+    ) -> tuple[bytes, int, str | None]:
+        found = super().read(key, start, count, etag)
+        self.fetched += len(found[0])
+        return found
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_part_of_a_long_recording_costs_a_part(
+    server: buckets.Server, tmp_path: Path, encrypted: bool
+) -> None:
+    data = os.urandom(10_000_000)
+    path, key = written(tmp_path, data), sealed.Key("k", bytes(32))
+    if encrypted:
+        with path.open("r+b") as file:
+            sealed.seal(file.fileno(), key)
+    counting = Counting(address(server, tmp_path, f"b{time.time_ns()}"))
+    counting.put(KEY, path)
+    sound = counting.opened(KEY, lambda _id: key)
+    part = sound.pread(10_000, 7_000_000)
+    assert part
+    assert part == data[7_000_000 : 7_000_000 + len(part)]
+    assert counting.fetched < 1_000_000
