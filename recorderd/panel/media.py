@@ -86,7 +86,8 @@ class Listening:
         await self._shelf.reason(viewer, id, reason)
         kept = await self._shelf.kept(recording)
         path = self._shelf.path(recording, kept)
-        key = "" if path is not None and path.exists() else self._shelf.peaks_object(kept)
+        here = path is not None and await asyncio.to_thread(path.exists)
+        key = "" if here else self._shelf.peaks_object(kept)
         try:
             if key:
                 opened = partial(self._shelf.open_object, key)
