@@ -157,7 +157,10 @@ class Exporter:
                 newest = known.last(Kind.KEPT, Kind.CLOSED)
                 wanted = newest.detail.get("files", {}) if newest else {}
                 object = known.kept.object if known.kept is not None else ""
-                sounds |= {f"audio/{name.lstrip('/')}": Source(self._place, name, object) for name in wanted}
+                sounds |= {
+                    f"audio/{name.lstrip('/')}": Source(self._place, recording.node, name, object)
+                    for name in wanted
+                }
         found_heads = await self._store.chain.heads()
         shown, links, gaps = await self._links([e for mine in chains.values() for e in mine], found_heads)
         versions = {

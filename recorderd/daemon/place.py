@@ -45,14 +45,14 @@ class Place:
         finally:
             sound.close()
 
-    def opened(self, name: str, key: str) -> sealed.Sound:
-        """The sound of a kept file: the one here, else its object. Raises AudioError, NotThere."""
+    def opened(self, node: str, name: str, key: str) -> sealed.Sound:
+        """The sound of a node's kept file: the one here, else its object. Raises AudioError, NotThere."""
         path = self.monitor / name
-        if self.bucket is not None and key and not os.path.lexists(path):
+        if self.has(node) and os.path.lexists(path):
+            return sealed.opened(path, self.keys)
+        if self.bucket is not None and key:
             return self.bucket.opened(key, self.keys)
-        if not os.path.lexists(path):
-            raise fingerprints.NotThere(f"{path} is not there")
-        return sealed.opened(path, self.keys)
+        raise fingerprints.NotThere(f"{path} is not there")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,14 @@ class Source:
     """A recording's sound, here or in the bucket."""
 
     place: Place
+    node: str
     name: str
     object: str
 
     def size(self) -> int | None:
         """In bytes, None where there is none. Raises AudioError."""
         try:
-            sound = self.place.opened(self.name, self.object)
+            sound = self.place.opened(self.node, self.name, self.object)
         except fingerprints.NotThere:
             return None
         sound.close()
@@ -74,7 +75,7 @@ class Source:
 
     def blocks(self) -> Iterator[bytes]:
         """All of it. Raises AudioError."""
-        sound = self.place.opened(self.name, self.object)
+        sound = self.place.opened(self.node, self.name, self.object)
         try:
             yield from fingerprints.parts(sound)
         finally:

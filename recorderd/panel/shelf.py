@@ -139,7 +139,7 @@ class Shelf:
         path = self._path(recording, kept)
         if path is None:
             raise NotFound(_gone())
-        found = await asyncio.to_thread(self._open_here, path)
+        found = await asyncio.to_thread(self._open_here, path) if self._is_mine(recording) else None
         if found is not None:
             file, modified = found
             return OpenSound(recording, path, file, file.size, modified, MEDIA_TYPES[path.suffix])
@@ -197,15 +197,22 @@ class Shelf:
     def _in_bucket(self, kept: Kept | None) -> bool:
         return self._bucket is not None and kept is not None and bool(kept.object) and kept.state in IN_PLACE
 
+    def _is_mine(self, recording: Recording) -> bool:
+        """Whether its file would be here: a file of that name may be another node's recording."""
+        return self.node in ("", recording.node)
+
+    def _is_here(self, recording: Recording, path: Path | None) -> bool:
+        return self._is_mine(recording) and _is_there(path)
+
     def _elsewhere(self, recording: Recording) -> str:
         """What is said of a file that is on another machine's disk alone, empty for ours."""
-        if self.node in ("", recording.node):
+        if self._is_mine(recording):
             return ""
         return _("It is on {node} and not in the bucket yet.").format(node=recording.node)
 
     def path(self, recording: Recording, kept: Kept | None) -> Path | None:
         """Where its file is, None where none of ours can be."""
-        found = self._path(recording, kept)
+        found = self._path(recording, kept) if self._is_mine(recording) else None
         return found if found is not None and self._below(found) else None
 
     def stereo(self, recording: Recording) -> Path | None:
@@ -236,7 +243,7 @@ class Shelf:
         state, note = _STATES[recording.state], recording.reason
         if kept is not None and kept.state in _DELETED:
             state, note = "gone", self._end_of(kept)
-        elif state == "ready" and not _is_there(path) and not self._in_bucket(kept):
+        elif state == "ready" and not self._is_here(recording, path) and not self._in_bucket(kept):
             elsewhere = self._elsewhere(recording)
             state = "elsewhere" if elsewhere else "gone"
             note = elsewhere or note or _("The file is not there.")

@@ -145,8 +145,11 @@ async def test_its_waveform_comes_from_the_bucket(room: Room, tmp_path: Path) ->
 
 async def test_a_file_on_another_machine_alone_is_said_to_be_there(room: Room) -> None:
     client = await room.signed_in("101")
+    # What has its name here is another recording.
+    room.sound(ELSEWHERE.recording)
     answer = await client.get("/media/r3")
     assert answer.status_code == 404
+    assert (await client.get("/media/r3/peaks")).status_code == 404
     assert "It is on pbx1 and not in the bucket yet." in answer.text
     told = (await client.get("/api/v1/recordings/r3")).json()
     assert (told["state"], told["may_play"]) == ("elsewhere", False)
