@@ -73,6 +73,7 @@ class Code(AuthorizationCodeMixin):
     redirect_uri: str
     scope: str
     nonce: str
+    at: float
     code_challenge: str
     code_challenge_method: str
 
@@ -86,7 +87,7 @@ class Code(AuthorizationCodeMixin):
         return self.nonce
 
     def get_auth_time(self) -> int:
-        return int(time.time())
+        return int(self.at)
 
 
 @dataclass
@@ -118,6 +119,7 @@ class TestProvider:
     key: RSAKey = field(default_factory=lambda: KEY)
     crooked: Crooked | None = None
     only_userinfo: tuple[str, ...] = ()
+    clock: Callable[[], float] = time.time
     metadata: dict[str, Any] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -151,7 +153,7 @@ class TestProvider:
                 return server.handle_error_response(server.create_oauth2_request(flask.request), error)
             if flask.request.method == "GET":
                 buttons = "".join(f'<button name="who" value="{who}">{who}</button>' for who in self.people)
-                return f'<!doctype html><title>id</title><form method="post">{buttons}</form>'
+                return f'<!doctype html><title>Example Office</title><form method="post">{buttons}</form>'
             who = flask.request.form.get("who") or None
             return server.create_authorization_response(grant=grant, grant_user=who)
 
@@ -205,7 +207,8 @@ def _grant(provider: TestProvider) -> type:
         def save_authorization_code(self, code: str, request: Any) -> None:
             said = request.payload.data
             names = ("redirect_uri", "scope", "nonce", "code_challenge", "code_challenge_method")
-            provider.codes[code] = Code(code, request.user, **{name: said[name] for name in names})
+            given = {name: said[name] for name in names}
+            provider.codes[code] = Code(code, request.user, at=provider.clock(), **given)
 
         def query_authorization_code(self, code: str, client: Any) -> Code | None:  # noqa: ARG002
             return provider.codes.get(code)
@@ -225,7 +228,7 @@ def _open_id(provider: TestProvider) -> OpenIDCode:
             return any(code.nonce == nonce for code in provider.codes.values())
 
         def get_client_claims(self, client: Any) -> dict[str, Any]:
-            now = int(time.time())
+            now = int(provider.clock())
             return {"iss": provider.issuer, "aud": [client.get_client_id()], "iat": now, "exp": now + 300}
 
         def resolve_client_private_key(self, client: Any) -> RSAKey:  # noqa: ARG002

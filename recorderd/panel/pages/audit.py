@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from recorderd.panel.pages import told
 from recorderd.panel.pages.render import panel, show, viewer
 
 
@@ -18,4 +19,4 @@ async def page(request: Request) -> Response:
         action=asked["action"],
         object=asked["object"],
     )
-    return show(request, "admin/audit.html", rows=rows, asked=asked)
+    return show(request, "admin/audit.html", rows=rows, asked=asked, actions=told.ACTIONS)

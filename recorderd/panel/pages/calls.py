@@ -8,6 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from recorderd.panel.filters import KEYWORDS
+from recorderd.panel.language import current
 from recorderd.panel.pages import live, opened
 from recorderd.panel.pages.render import panel, see, show, viewer
 from recorderd.panel.ports import CallDetail, Entry, FaultyInput, Filter, NotFound, Page, Right
@@ -67,7 +69,8 @@ async def _list(
         faults=faults,
         rows=rows,
         under=under,
-        examples=EXAMPLES,
+        # As somebody would type them: the filter knows its words in each language.
+        examples=[KEYWORDS.get(word, {}).get(current(), (word,))[0] for word in EXAMPLES],
         names=await calls.names(),
         many=who.scope is None or len(who.scope) > 1,
         live=await live.now(request),

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from recorderd.panel import language
-from recorderd.panel.pages import sentences, words
+from recorderd.panel.pages import sentences, told, words
 from recorderd.panel.ports import Panel, Viewer
 
 _ROOM = Path(__file__).parents[1]
@@ -99,6 +99,8 @@ def _environment() -> jinja2.Environment:
         "role": partial(words.word, words.ROLES),
         "right": partial(words.word, words.RIGHTS),
         "mark": partial(words.word, words.MARKS),
+        "alarm": partial(words.word, told.ALARMS),
+        "action": partial(words.word, told.ACTIONS),
         "account_state": partial(words.word, words.ACCOUNT_STATES),
     }
     return made

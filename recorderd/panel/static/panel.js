@@ -43,6 +43,9 @@
     last?.focus();
   });
 
+  /* On a telephone the menu is wider than the page: the present place is shown. */
+  document.querySelector(".sub-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   /* --- the calls of this moment -------------------------------------------------------------------- */
 
   const two = (n) => String(n).padStart(2, "0");

@@ -7,6 +7,8 @@
 (() => {
   const SKIP = 5;
   const HEARD_EVERY_MS = 15000;
+  /* How high the strip is in which a lane's name stands. */
+  const NAME_PIXELS = 14;
 
   const clock = (seconds) => {
     const whole = Math.floor(seconds);
@@ -219,6 +221,7 @@
         return name;
       });
       this.root.querySelector(".lanes").replaceChildren(...names);
+      this.wave.classList.add("named");
     }
 
     draw() {
@@ -234,8 +237,11 @@
       const played = (this.audio.currentTime / this.duration) * width;
       pen.clearRect(0, 0, width, height);
       const lanes = this.lanes ?? [{ peaks: [] }];
+      /* Each lane has its name above it, and nothing is drawn there. */
+      const strip = lanes.length > 1 ? NAME_PIXELS * scale : 0;
+      const room = height / lanes.length - strip;
       lanes.forEach((lane, i) => {
-        this.drawLane(pen, lane.peaks, (height / lanes.length) * (i + 0.5), height / lanes.length, width, played, scale, colour);
+        this.drawLane(pen, lane.peaks, (room + strip) * i + strip + room / 2, room, width, played, scale, colour);
       });
       pen.fillStyle = colour("--mark");
       for (const mark of this.marks) {

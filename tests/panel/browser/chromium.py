@@ -61,7 +61,7 @@ class Visitor:
         page.fill("[name=login]", login)
         page.fill("[name=secret]", secret)
         page.select_option("[name=language]", language)
-        page.click("form button.primary")
+        page.click("form.stack button")
         return page
 
 

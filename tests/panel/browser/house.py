@@ -32,6 +32,7 @@ from recorderd.store import open_store, stories
 from recorderd.store.abc import AlarmRow, RuleRow, Store
 from recorderd.store.panel import UserRow
 from tests.live.daemon import until
+from tests.panel.provider import CLIENT, SECRET, TestProvider, providing
 
 NOON = datetime.fromisoformat("2026-11-23T12:00:00+03:00").timestamp()
 PASSWORD = "correct horse 42"
@@ -67,6 +68,11 @@ PEOPLE = (
     ("auditor", "Eva Maier", "auditor", "", ()),
     ("admin", "Anna Petrova", "administrator", "101", ()),
 )
+# Whom only the provider knows, by its `sub`.
+STRANGERS = {
+    "nina": {"preferred_username": "204", "name": "Nina Berg", "groups": ["staff"], "phone": "204"},
+    "visitor": {"preferred_username": "visitor", "groups": []},
+}
 OUTSIDE = (
     ("74951234567", "Иван Кузнецов"),
     ("0612345678", ""),
@@ -388,6 +394,7 @@ class House:
     address: str
     daemon: SmallDaemon
     config: Config
+    provider: TestProvider
 
     @property
     def store_url(self) -> str:
@@ -431,7 +438,13 @@ async def _enter(folder: Path, life: contextlib.AsyncExitStack) -> House:
     def clock() -> float:
         return NOON + time.time() - started
 
-    config = _configuration(folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    provider = life.enter_context(providing(f"{address}/login/oidc/return"))
+    provider.people, provider.clock = {s: dict(c) for s, c in STRANGERS.items()}, clock
+    config = _configuration(folder, provider)
     store = open_store(config.store.url)
     life.push_async_callback(store.close)
     await store.migrate()
@@ -440,9 +453,6 @@ async def _enter(folder: Path, life: contextlib.AsyncExitStack) -> House:
     control = ControlServer(daemon, config.control.socket)  # type: ignore[arg-type]
     await control.start()
     life.push_async_callback(control.close)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     app = make_app(config, store, clock)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
@@ -454,10 +464,10 @@ async def _enter(folder: Path, life: contextlib.AsyncExitStack) -> House:
 
     life.push_async_callback(end)
     await until(lambda: server.started, "the panel answers")
-    return House(f"http://127.0.0.1:{port}", daemon, config)
+    return House(address, daemon, config, provider)
 
 
-def _configuration(folder: Path) -> Config:
+def _configuration(folder: Path, provider: TestProvider) -> Config:
     folder.mkdir(parents=True, exist_ok=True)
     monitor = folder / "monitor"
     monitor.mkdir(exist_ok=True)
@@ -468,6 +478,16 @@ control: {{socket: "{folder}/control.sock"}}
 store: {{url: "sqlite:///{folder}/recorderd.db"}}
 state: "{folder}/state"
 spool: {{monitor: "{monitor}", lanes: "{folder}/lanes"}}
+panel:
+  oidc:
+    issuer: "{provider.issuer}"
+    client_id: "{CLIENT}"
+    secret: "{SECRET}"
+    redirect_uri: "{provider.client.redirect_uri}"
+    label: Example Office
+    extension_claim: phone
+    role_claim: groups
+    roles: {{staff: user}}
 """
     )
     path.chmod(0o600)
@@ -484,8 +504,8 @@ async def _fill(store: Store, config: Config) -> None:
             AlarmRow(
                 id="a1",
                 at=NOON - 7000,
-                kind="stalled",
-                sentence="the lane of PJSIP/107-00000012 does not grow",
+                kind="recorder-failed",
+                sentence="The recorder on PJSIP/107-00000012 failed: its file does not grow",
                 cleared_at=NOON - 6990,
             )
         ]

@@ -20,6 +20,8 @@ def _play(page: Page) -> None:
     page.wait_for_selector(".player.ready")
     page.wait_for_function("() => document.querySelector('.player').player.lanes")
     page.evaluate("() => { const p = document.querySelector('.player').player; p.audio.pause(); p.seek(9); }")
+    # On a telephone it lies below the edge.
+    page.evaluate("() => document.querySelector('.player').scrollIntoView({ block: 'nearest' })")
 
 
 def _open(page: Page) -> None:

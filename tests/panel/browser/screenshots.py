@@ -1,8 +1,8 @@
-"""Photographs every page: light and dark, desktop and telephone.
+"""Photographs every page: light and dark, desktop and telephone; and a few of them in Russian.
 
-    python -m tests.panel.browser.screenshots FOLDER [PAGE ...] [--language ru]
+    python -m tests.panel.browser.screenshots FOLDER [PAGE ...] [--language ru] [--look phone-dark]
 
-With names after the folder only these pages.
+With names after the folder only these pages; with a language only in that; with a look only in that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+from playwright.sync_api import Browser
 
 from tests.panel.browser.chromium import Visitor, chromium, visitor
 from tests.panel.browser.house import House, open_house
@@ -22,21 +25,34 @@ _LOOKS = {
     "phone-light": {"telephone": True},
     "phone-dark": {"telephone": True, "dark": True},
 }
+# What is shown in Russian beside English: where sentences are long, and where dates, numbers and plurals stand.
+RUSSIAN = (
+    "login",
+    "calls-everybody",
+    "player",
+    "call-opened",
+    "settings",
+    "coverage",
+    "storage",
+    "extensions",
+)
 
 
-def photograph(house: House, folder: Path, names: list[str], language: str) -> None:
+def photograph(
+    house: House, browser: Browser, folder: Path, names: Sequence[str], language: str, looks: Sequence[str]
+) -> None:
     """One picture of each page in each look."""
     folder.mkdir(parents=True, exist_ok=True)
-    with chromium() as browser:
-        for look, how in _LOOKS.items():
-            guests: dict[str, Visitor] = {}
-            for name in names:
-                sight = SIGHTS[name]
-                if sight.who not in guests:
-                    guests[sight.who], _context = visitor(browser, house.address, locale=language, **how)
-                    if sight.who:
-                        guests[sight.who].signs_in(sight.who, language=language)
-                _shoot(guests[sight.who], sight, folder / f"{name}-{look}.png")
+    tail = "" if language == "en" else f"-{language}"
+    for look in looks:
+        guests: dict[str, Visitor] = {}
+        for name in names:
+            sight = SIGHTS[name]
+            if sight.who not in guests:
+                guests[sight.who], _context = visitor(browser, house.address, locale=language, **_LOOKS[look])
+                if sight.who:
+                    guests[sight.who].signs_in(sight.who, language=language)
+            _shoot(guests[sight.who], sight, folder / f"{name}-{look}{tail}.png")
 
 
 def _shoot(guest: Visitor, sight: Sight, path: Path) -> None:
@@ -51,10 +67,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/screenshots", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="only these pages")
-    parser.add_argument("--language", default="en", choices=("en", "ru"))
+    parser.add_argument("--language", choices=("en", "ru"))
+    parser.add_argument("--look", action="append", choices=tuple(_LOOKS))
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as there, open_house(Path(there)) as house:
-        photograph(house, args.folder, args.names or list(SIGHTS), args.language)
+    wanted = {"en": args.names or list(SIGHTS), "ru": args.names or list(RUSSIAN)}
+    if args.language:
+        wanted = {args.language: args.names or list(SIGHTS)}
+    with tempfile.TemporaryDirectory() as there, open_house(Path(there)) as house, chromium() as browser:
+        for language, names in wanted.items():
+            photograph(house, browser, args.folder, names, language, args.look or tuple(_LOOKS))
     return 0
 
 

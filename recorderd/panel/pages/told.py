@@ -1,0 +1,86 @@
+"""What alarms and the lines of the audit log are called, for people.
+
+Owns one word or a few for each kind. The kind itself is what is filtered for, and stands in the log and in
+docs/operations.md; the sentence of an alarm is the log's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recorderd.panel.pages.words import N_
+
+ALARMS: Mapping[str, str] = {
+    "asterisk": N_("Asterisk not reached"),
+    "link-lost": N_("connection to Asterisk lost"),
+    "recorder-failed": N_("recorder failed"),
+    "stop-failed": N_("recorder not stopped"),
+    "call-ended": N_("call ended"),
+    "prompt-failed": N_("prompt not played"),
+    "partial": N_("partly recorded"),
+    "FAULT-not-recorded": N_("fault: not recorded"),
+    "FAULT-recorded-in-error": N_("fault: recorded in error"),
+    "one-sided": N_("one voice missing"),
+    "mix-waits": N_("file waits"),
+    "mix-failed": N_("file not made"),
+    "place-failed": N_("folder failed"),
+    "spool": N_("folder of recordings"),
+    "recordings-stopped": N_("recording stopped: disk full"),
+    "disk-low-water": N_("disk: first mark passed"),
+    "disk-high-water": N_("disk: second mark passed"),
+    "disk-soon-full": N_("disk full soon"),
+    "store": N_("store not read"),
+    "database-away": N_("database away"),
+    "journal-off-disk": N_("journal in memory only"),
+    "journal-torn": N_("journal torn"),
+    "row-refused": N_("row refused"),
+    "rows-lost": N_("rows lost"),
+    "config": N_("faulty configuration"),
+    "policy": N_("faulty rule"),
+    "state": N_("snapshot of policy"),
+    "evidence": N_("chain of evidence"),
+    "archive-encoder": N_("archive: encoder"),
+    "archive-key": N_("archive: key"),
+    "archive-disk": N_("archive: disk"),
+    "archive-failed": N_("archive: recording not kept"),
+    "archive-store": N_("archive: database"),
+    "archive-cdr": N_("archive: CDR not rewritten"),
+    "archive-delete": N_("archive: file not deleted"),
+    "archive-bucket": N_("archive: bucket"),
+    "archive-object": N_("archive: object"),
+}
+ACTIONS: Mapping[str, str] = {
+    "login": N_("signed in"),
+    "login-refused": N_("sign-in refused"),
+    "logout": N_("signed out"),
+    "password-changed": N_("password changed"),
+    "session-revoked": N_("session ended"),
+    "refused": N_("refused"),
+    "play": N_("opened to listen"),
+    "heard": N_("heard"),
+    "sent": N_("sent to the player"),
+    "download": N_("saved to disk"),
+    "export": N_("exported"),
+    "reason": N_("said why"),
+    "delete": N_("deleted"),
+    "delete again": N_("deleted again"),
+    "erase": N_("erased"),
+    "hold": N_("legal hold"),
+    "release": N_("hold released"),
+    "tag": N_("tagged"),
+    "untag": N_("tag removed"),
+    "press": N_("pressed"),
+    "policy": N_("policy changed"),
+    "import": N_("policies imported"),
+    "rules": N_("rules changed"),
+    "user-added": N_("user added"),
+    "user-changed": N_("user changed"),
+    "user-code": N_("one-time code given"),
+    "user-disabled": N_("user disabled"),
+    "user-enabled": N_("user enabled"),
+    "user-tied": N_("tied to a provider"),
+    "token-added": N_("key added"),
+    "token-revoked": N_("key revoked"),
+    "webhook-added": N_("webhook added"),
+    "webhook-removed": N_("webhook removed"),
+}
