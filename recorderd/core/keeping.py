@@ -147,13 +147,15 @@ class Tag(Row):
 class Copy(Row):
     """A file with a recording's audio that somebody made (an export, say), by its absolute path. Key: both.
 
-    Whoever makes one saves this row first, so that an erasure finds it.
+    Whoever makes one saves this row first, so that an erasure finds it. `node` is the machine it is on, which need
+    not be the recording's.
     """
 
     recording_id: str
     path: str
     at: float
     kind: str
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,9 @@ class Exporter:
         part = path.with_name(path.name + ".part")
         ids = [recording.id for recording in wish.recordings]
         copies = [
-            Copy(recording_id=id, path=str(p), at=now, kind="export") for id in ids for p in (path, part)
+            Copy(recording_id=id, path=str(p), at=now, kind="export", node=self._place.node)
+            for id in ids
+            for p in (path, part)
         ]
         if await asyncio.to_thread(os.path.lexists, path):
             raise EvidenceError(f"{path} is there already: an export never overwrites")

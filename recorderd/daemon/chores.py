@@ -57,6 +57,7 @@ class Chores:
         # be expired.
         self._chores: tuple[tuple[float, Callable[[float], Awaitable[float | None]]], ...] = (
             (_DAY, self._erase_again),
+            (60.0, self._remove_copies),
             (3600.0, self._expire),
             (_DAY, self._sweep_bucket),
             (60.0, self._mind_bucket),
@@ -97,6 +98,15 @@ class Chores:
             log.warning("%d recordings were erased again, %d deleted again", len(erased.deleted), again)
         if erased.held:
             log.warning("a legal hold keeps %d recordings from being erased", len(erased.held))
+
+    async def _remove_copies(self, _now: float) -> None:
+        """An export of another node's recording, which was deleted there."""
+        try:
+            await self._keeper.remove_copies()
+        except AudioError as error:
+            self._troubles.tell("archive-delete", str(error), "copies")
+        else:
+            self._troubles.over("archive-delete", "copies")
 
     async def _expire(self, now: float) -> None:
         self._told(await self._expiry.expire(now))

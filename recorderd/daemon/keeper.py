@@ -183,10 +183,18 @@ class Keeper:
             return await asyncio.to_thread(disposal.remove, paths)
         recording = subject.recording
         lanes = await self._store.lanes(recording.id)
-        copies = await self._keeping.copies(recording.id)
+        copies = [copy for copy in await self._keeping.copies(recording.id) if self._is_mine(copy.node)]
         paths = disposal.all_files(recording, kept, lanes, copies, self._monitor)
         count = await asyncio.to_thread(disposal.remove, paths)
         for copy in copies:
+            await self._keeping.forget_copy(copy)
+        return count
+
+    async def remove_copies(self) -> int:
+        """Files here that were made of other nodes' recordings go when those do; how many went."""
+        count = 0
+        for copy in await self._keeping.copies_left(self._node) if self._node else ():
+            count += await asyncio.to_thread(disposal.remove, [Path(copy.path)])
             await self._keeping.forget_copy(copy)
         return count
 

@@ -117,6 +117,10 @@ class KeepingStore(ABC):
         """The files that were made of this recording."""
 
     @abstractmethod
+    async def copies_left(self, node: str) -> list[Copy]:
+        """Files on this node that were made of recordings which are deleted, or being deleted."""
+
+    @abstractmethod
     async def forget_copy(self, copy: Copy) -> None:
         """It is gone."""
 

@@ -98,6 +98,7 @@ copies = sa.Table(
     column("path", key=True),
     column("at", Instant),
     column("kind"),
+    column("node"),
 )
 
 # Where each type of row is kept, and its key.

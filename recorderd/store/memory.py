@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from recorderd.core import rows
 from recorderd.core.chain import ChainEntry, ChainHead
-from recorderd.core.keeping import Kept
+from recorderd.core.keeping import Copy, Kept
 from recorderd.core.policy import ExtensionPolicy
 from recorderd.errors import StoreError
 from recorderd.store import codec
@@ -210,7 +210,7 @@ class MemoryStore(Store):
 
     async def give_node(self, old: str, new: str) -> int:
         mine: dict[Any, Any] = {}
-        for cls in (rows.Conversation, rows.Lane, Kept, rows.Recording):
+        for cls in (rows.Conversation, rows.Lane, Kept, Copy, rows.Recording):
             table: Any = self._tables[cls]
             mine = {key: replace(row, node=new) for key, row in table.items() if row.node == old}
             table.update(mine)

@@ -129,6 +129,12 @@ class MemoryKeeping(KeepingStore):
         found = [row for row in self._all(Copy) if row.recording_id == recording_id]
         return sorted(found, key=lambda row: row.path)
 
+    async def copies_left(self, node: str) -> list[Copy]:
+        states = {row.recording_id: row.state for row in self._all(Kept)}
+        gone = (KeepState.DELETING, KeepState.DELETED)
+        found = [row for row in self._all(Copy) if row.node == node and states.get(row.recording_id) in gone]
+        return sorted(found, key=lambda row: (row.recording_id, row.path))
+
     async def forget_copy(self, copy: Copy) -> None:
         self._tables[Copy].pop(codec.key(copy), None)
 

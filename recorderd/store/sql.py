@@ -200,7 +200,7 @@ class SqlStore(Store):
 
     async def give_node(self, old: str, new: str) -> int:
         async with self._begin(engines.WRITES) as connection:
-            for table in (tables.conversations, tables.lanes, keeping_tables.kept):
+            for table in (tables.conversations, tables.lanes, keeping_tables.kept, keeping_tables.copies):
                 await connection.execute(_given(table, old, new))
             return (await connection.execute(_given(tables.recordings, old, new))).rowcount
 

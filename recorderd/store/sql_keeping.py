@@ -120,6 +120,12 @@ class SqlKeeping(KeepingStore):
         query = sa.select(k.copies).where(k.copies.c.recording_id == recording_id)
         return await self._ask(Copy, query.order_by(k.copies.c.path))
 
+    async def copies_left(self, node: str) -> list[Copy]:
+        gone = k.kept.c.state.in_([KeepState.DELETING.value, KeepState.DELETED.value])
+        query = sa.select(k.copies).join(k.kept, k.kept.c.recording_id == k.copies.c.recording_id)
+        query = query.where(k.copies.c.node == node, gone)
+        return await self._ask(Copy, query.order_by(k.copies.c.recording_id, k.copies.c.path))
+
     async def forget_copy(self, copy: Copy) -> None:
         table = k.copies
         async with self._begin(engines.WRITES) as connection:

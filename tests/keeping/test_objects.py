@@ -19,7 +19,7 @@ import pytest
 
 from recorderd.archive import keyring, sealed
 from recorderd.core import coverage, keeping
-from recorderd.core.keeping import Hold, KeepState, Kept
+from recorderd.core.keeping import Copy, Hold, KeepState, Kept
 from recorderd.daemon.archivist import Archivist
 from recorderd.daemon.buckets import bucket_of, keyring_of, stock_of
 from recorderd.daemon.keeper import Keeper
@@ -564,6 +564,22 @@ async def test_an_erasure_reaches_every_node(there: World, other: World) -> None
         assert (there.files(), other.files()) == (set(), set())
         # Both remember it outside the database.
         assert (other.state / "erasures.jsonl").exists()
+
+
+async def test_an_export_of_another_nodes_recording_goes_with_it(there: World, other: World) -> None:
+    async with opened(there) as store:
+        await other.add(store, 7, seconds=1.0, node="pbx2")
+        assert await archived(other)
+        bundle = there.folder / "bundle.zip"
+        bundle.write_bytes(b"audio")
+        await store.save([Copy(recording_id="r7", path=str(bundle), at=START, kind="export", node="pbx1")])
+        assert (await keeper_of(there, store).delete("r7", "cli:anna", "asked")).goes
+        assert await archived(other)
+        assert (await row(store, 7)).state is S.DELETED
+        assert bundle.exists()
+        assert await archived(there)
+        assert not bundle.exists()
+        assert await store.keeping.copies("r7") == []
 
 
 async def test_an_alarm_of_one_node_is_not_cleared_by_another(there: World, other: World) -> None:

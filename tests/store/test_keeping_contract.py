@@ -96,6 +96,20 @@ async def test_a_node_asks_for_what_is_its_own(store: Store) -> None:
     assert len(await keeping.unfinished(None)) == 4
 
 
+async def test_a_node_finds_its_copies_of_what_is_gone(store: Store) -> None:
+    await store.save(
+        [
+            kept("r1", state=S.DELETED),
+            kept("r2", state=S.DELETING),
+            kept("r3"),
+            *(copy(f"r{n}", path=f"/e{n}", node="pbx1") for n in (1, 2, 3, 4)),
+            copy("r1", path="/other", node="pbx2"),
+        ]
+    )
+    assert [each.path for each in await store.keeping.copies_left("pbx1")] == ["/e1", "/e2"]
+    assert [each.path for each in await store.keeping.copies_left("pbx2")] == ["/other"]
+
+
 async def test_what_is_in_the_bucket_and_here_too_goes_by_when_it_was_played_last(store: Store) -> None:
     common = {"node": "pbx1", "size": 100}
     await store.save(

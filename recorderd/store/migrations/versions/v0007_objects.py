@@ -14,7 +14,7 @@ _apart = sa.text("(object = '' AND name <> '' AND state = 'kept')")
 
 
 def upgrade() -> None:
-    for table in ("conversations", "recordings", "lanes", "kept"):
+    for table in ("conversations", "recordings", "lanes", "kept", "copies"):
         op.add_column(table, sa.Column("node", _words, nullable=False, server_default=""))
     op.add_column("kept", sa.Column("object", _words, nullable=False, server_default=""))
     op.add_column("kept", sa.Column("local", sa.Boolean(), nullable=False, server_default=sa.true()))
