@@ -582,6 +582,27 @@ async def test_an_export_of_another_nodes_recording_goes_with_it(there: World, o
         assert await store.keeping.copies("r7") == []
 
 
+async def test_coverage_asks_for_no_file_that_is_on_another_disk(there: World, other: World) -> None:
+    async def lost() -> tuple[int, list[str]]:
+        seen = await gather(store, there.config, START - 60, LATER)
+        found = coverage.reconcile(seen.intervals, seen.cdrs, seen.recordings, seen.files, seen.kept)
+        assert found.orphans == ()
+        return len(seen.recordings), [recording.id for recording in found.lost]
+
+    async with opened(there) as store:
+        await there.add(store, 1, seconds=1.0, node="pbx1")
+        await other.add(store, 7, seconds=1.0, node="pbx2")
+        assert await lost() == (1, [])
+        assert await archived(there)
+        assert await archived(other)
+        # Now it is in the bucket, and counts here too.
+        assert await lost() == (2, [])
+        there.kept(1).unlink()
+        assert await lost() == (2, [])
+        await store.save([replace(await row(store, 1), object="")])
+        assert await lost() == (2, ["r1"])
+
+
 async def test_an_alarm_of_one_node_is_not_cleared_by_another(there: World, other: World) -> None:
     there.configure(ffmpeg="/no/such/ffmpeg")
     async with opened(there) as store:
