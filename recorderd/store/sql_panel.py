@@ -78,7 +78,7 @@ class SqlPanel(PanelStore):
             return Found(entries=())
         query = panel_queries.entries(owners, wanted, before, after, limit, budget)
         async with self._begin({}) as connection:
-            rows = [_entry(dict(row)) for row in (await connection.execute(query)).mappings()]
+            rows = [_entry(dict(row)) for row in (await connection.execute(*query)).mappings()]
             found = tuple({row.story_id: row for row in reversed(rows)}.values())[::-1][:limit]
             if len(found) == limit or not wanted.selective:
                 return Found(entries=found)
@@ -86,7 +86,7 @@ class SqlPanel(PanelStore):
                 (float(row[0]), str(row[1]))
                 for owner in owners
                 for row in await connection.execute(
-                    panel_queries.stopped(owner, wanted, before, after, budget)
+                    *panel_queries.stopped(owner, wanted, before, after, budget)
                 )
             ]
         return within_reach(found, places, newest_first=after is None)

@@ -30,14 +30,21 @@ PLACES: dict[str, tuple[Any, Any]] = {
     "newer": (None, PLACE),
 }
 LISTS = {"one list": ["101"], "three lists": ["101", "102", "103"], "everything": [""]}
+
+
+def filled(asked: panel_queries.Asked) -> sa.Select[Any]:
+    """The statement with its values in it, as a plan is asked for."""
+    return asked.statement.params(asked.values)
+
+
 QUESTIONS: dict[str, sa.Select[Any]] = {
     **{
-        f"{which}, {wanted}, {where}": panel_queries.entries(owners, filter, *place, 50, 50_000)
+        f"{which}, {wanted}, {where}": filled(panel_queries.entries(owners, filter, *place, 50, 50_000))
         for which, owners in LISTS.items()
         for wanted, filter in FILTERS.items()
         for where, place in PLACES.items()
     },
-    "where a search stopped": panel_queries.stopped("101", Wanted(min_s=1), None, None, 50_000),
+    "where a search stopped": filled(panel_queries.stopped("101", Wanted(min_s=1), None, None, 50_000)),
     "one entry": panel_queries.entry("1.1", ["", "101"]),
     "whose story it is": panel_queries.owners("1.1"),
     "the newest entry": panel_queries.newest_entry(),
