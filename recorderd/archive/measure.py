@@ -23,9 +23,9 @@ def run(
 ) -> tuple[int, int]:
     """(milliseconds, bytes) of the file, once its recorder has closed it or a second has passed.
 
-    What is cut off is gone when this returns: the shorter file takes the place of the other in one step. Cutting
-    again what was cut already would take more: a command with `cut_ms` is for one recording, once. Raises PlaceError
-    while its folder is not there, AudioError for a file that cannot be read, or not be cut.
+    What is cut off is gone when this returns: the shorter file takes the place of the other in one step. A job whose
+    answer was lost is done again and cuts once more: rather some hundredths of a second too much than too little.
+    Raises PlaceError while its folder is not there, AudioError for a file that cannot be read, or not be cut.
     """
     path = Path(command.path)
     if not path.parent.is_dir():

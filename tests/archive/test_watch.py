@@ -338,3 +338,18 @@ async def test_an_event_that_nobody_can_take_does_not_end_the_watch(tmp_path: Pa
     watcher.watch(commands.Watch(lane_id="b", path=str(tmp_path / "b.wav"), growing=False))
     await eventually(lambda: post.told("a") == ["seen"] and post.told("b") == ["missing"])
     await watcher.close()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def test_no_note_is_taken_beside_somebody_elses_file(post: Post, tmp_path: Path):
+    path = tmp_path / "x.wav"
+    path.write_bytes(bytes(44))
+    post.watcher.watch(commands.Watch(lane_id="l", path=str(path), growing=True, notes=False))
+    await eventually(lambda: post.told)
+    with path.open("ab") as file:
+        file.write(bytes(40_000))
+    await eventually(lambda: post.watcher.size("l") > 40_000)
+    assert names(tmp_path) == ["x.wav"]
