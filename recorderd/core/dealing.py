@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from recorderd.core.conversations import Talk
 from recorderd.core.foreign import ForeignRecorder, ForeignRecorders
-from recorderd.core.policy import Decision, Mode
+from recorderd.core.policy import Decision, Mode, Situation
 from recorderd.core.recorder import Recorder
 
 
@@ -38,6 +38,8 @@ class Dealing:
         self._recorder = recorder
         self._foreign = foreign
         self._company: dict[str, frozenset[str] | None] = {}
+        self.postponed: dict[str, tuple[Situation, Decision]] = {}
+        """What begins the first interval of a talk, by the talk's id."""
 
     @property
     def links(self) -> bool:
@@ -70,6 +72,13 @@ class Dealing:
                 if self._same_company(talk, uniqueid) and self._foreign.can_be_linked(recorder):
                     return recorder
         return None
+
+    def postpones(self, talk: Talk, decision: Decision) -> bool:
+        """Whose file this talk is in will be known in a moment: its first interval is begun then, as of now."""
+        if self._choice is not Foreign.LINK or not self._foreign or not decision.wanted or talk.masked:
+            return False
+        first = talk.interval is None and not talk.interval_end
+        return first and any(self._foreign.unknown(u) and self._same_company(talk, u) for u in talk.members)
 
     def holds_back(self, uniqueid: str, talk: Talk | None) -> bool:
         """Ours is not begun here: the talk is in another's file, or will be, or that will be known in a moment."""

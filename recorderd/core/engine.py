@@ -298,6 +298,9 @@ class Engine:
 
     def _decide(self, talk: Talk, at: float) -> None:
         """Make the decision again; a change of parties, decision or mask ends an interval and begins one."""
+        postponed = self.dealing.postponed.pop(talk.id, None)
+        if postponed and _who(postponed[0].parties) != talk.members:
+            self.ledger.begin(talk, *postponed)
         if not talk.members:
             self.ledger.end(talk, at, None)
             return
@@ -309,6 +312,9 @@ class Engine:
             decision = replace(decision, buffered=False)
         talk.decision = decision
         self.dealing.meet(talk)
+        if self.dealing.postpones(talk, decision):
+            self.dealing.postponed[talk.id] = postponed or (situation, decision)
+            return
         source = self.dealing.link(talk, decision)
         before = talk.interval
         if before is None or (

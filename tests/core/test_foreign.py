@@ -272,3 +272,22 @@ def test_ours_never_takes_the_name_of_a_file_that_somebody_else_writes() -> None
     play(world, END, 3)
     (recording,) = world.saved(Recording)
     assert recording.name == name.replace(".wav", ".2.wav")
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_whose_file_it_is_may_be_known_only_after_the_talk_began(answered: bool) -> None:
+    """Nothing of it is counted twice, and nothing is begun that need not be; a short talk is accounted for as well."""
+    world = world_of("link")
+    play(world, NEW)
+    world.latency = 0.15
+    theirs = world.foreign_monitor(uid(CALLER), named=True)
+    play(world, REST + ANSWER.replace("wait 200\n", ""))
+    if answered:
+        world.wait(3)
+    play(world, END, 3)
+    (interval,) = [i for i in world.saved(Interval) if i.ended_at is not None]
+    assert not sent(world, commands.MixMonitor)
+    if answered:
+        (recording,) = world.saved(Recording)
+        assert f"/spool/monitor/{recording.folder}/{recording.name}" == theirs.path
+    assert interval.outcome is Outcome.RECORDED

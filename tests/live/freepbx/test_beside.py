@@ -13,6 +13,7 @@ import pytest
 
 from recorderd.core.rows import Outcome
 from tests.live import ears
+from tests.live.asterisk import RigError
 from tests.live.daemon import until
 from tests.live.freepbx.pbx import freepbx
 from tests.live.phone import Call
@@ -122,8 +123,7 @@ async def test_on_demand_that_freepbx_records_anyway_and_somebody_asks_for_here(
     async with house.take() as take, house.phones() as phones:
         call, other = await phones.connect(await phones("105"), await phones("106"))
         await asyncio.sleep(1.5)
-        await call.dtmf("*1")
-        await until(lambda: recording(house), "it is asked for")
+        await ask_for_it(house, call)
         await asyncio.sleep(2.0)
         await hang_up(call, other)
     (file,) = theirs(take)
@@ -143,6 +143,19 @@ async def test_on_demand_that_freepbx_records_anyway_and_somebody_asks_for_here(
         assert heard_ms(mine, call, other) >= 1500
     if choice(house) == "replace":
         assert heard_ms(file, call, other) <= 1500 + _PRESS
+
+
+async def ask_for_it(house: Scene, call: Call) -> None:
+    """Dial the code; once more where a busy machine stretched the keys."""
+    for last in (False, True):
+        await call.dtmf("*1")
+        try:
+            await until(lambda: recording(house), "it is asked for", 3)
+        except RigError:
+            if last:
+                raise
+        else:
+            return
 
 
 async def recording(house: Scene) -> bool:
