@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from recorderd.core.rows import Outcome, RecordingState
+from recorderd.store.abc import AlarmRow
 from tests.live import ears
 from tests.live.asterisk import Asterisk
-from tests.live.daemon import Recorderd
+from tests.live.daemon import Recorderd, until
 from tests.live.scene import Scene, hang_up, talk
 from tests.postgres import Cluster, running
 
@@ -175,6 +176,44 @@ async def test_a_file_for_which_there_is_no_room_is_told_and_made_when_there_is(
                 assert ears.heard(take.file, spoken).complete
             assert [row.outcome for row in take.intervals] == [Outcome.RECORDED]
             assert house.lane_files() == []
+
+
+@as_root
+async def test_from_the_high_water_mark_on_no_call_begins_to_be_recorded_until_there_is_room(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    """`when_full: stop`: what runs ends well, what begins then is told as not recorded."""
+    marks = {"low_water": 60, "high_water": 80, "when_full": "stop"}
+    async with daemon(asterisk, tmp_path, archive={"disk": marks}) as house:
+        await house.daemon.allow({**POLICY, "104": "always", "105": "always"})
+        with small_disk(house.daemon.monitor, "size=8m"):
+            await house.daemon.start()
+            ballast = house.daemon.monitor / "ballast"
+            async with house.take() as take, house.phones() as phones:
+                first, other = await phones.connect(await phones("101"), await phones("102"))
+                await other.hearing(first.stream.voice or 0)
+                ballast.write_bytes(bytes(7 << 20))
+                await house.daemon.says("No recording is begun", seconds=8)
+                await talk(phones, await phones("104"), await phones("105"), 1.5)
+                await hang_up(first, other)
+                ballast.unlink()
+            for spoken in (first, other):
+                assert ears.heard(take.file, spoken).complete
+            found = {row.parties[0].extension: row.outcome for row in take.intervals}
+            assert found == {"101": Outcome.RECORDED, "104": Outcome.NOT_RECORDED}
+
+            async def room() -> bool:
+                return bool((await alarms(house, "recordings-stopped"))[-1].cleared_at)
+
+            await until(room, "word that there is room again", 8)
+            async with house.take() as take, house.phones() as phones:
+                call, other = await talk(phones, await phones("104"), await phones("105"), 1.5)
+            assert ears.heard(take.file, call).complete
+            assert [row.outcome for row in take.intervals] == [Outcome.RECORDED]
+
+
+async def alarms(house: Scene, kind: str) -> list[AlarmRow]:
+    return [row for row in await house.daemon.ledger(lambda store: store.alarms()) if row.kind == kind]
 
 
 # --- the database ---------------------------------------------------------------------------------
