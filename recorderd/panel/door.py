@@ -33,6 +33,8 @@ SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 # themselves. It lives in a cookie of its own, and in the form.
 VISITOR_COOKIE = "recorderd_visitor"
 _VISITOR_BYTES = 18
+# What a page says when it asks again by itself: whoever only looks on is idle.
+POLL_HEADER = "x-poll"
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
@@ -126,7 +128,8 @@ class Door:
             state["viewer"] = await self._tokens.find(token.strip(), address)
             return ""
         state["named"] = self._trusted.named(headers.raw, state.get("peer", ""))
-        found = await self._sessions.find(cookies, address, state["named"])
+        polled = POLL_HEADER in headers
+        found = await self._sessions.find(cookies, address, state["named"], polled=polled)
         if found is not None:
             state["viewer"], state["csrf"] = found
             return ""

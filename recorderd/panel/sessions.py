@@ -112,11 +112,12 @@ class SessionKeeper:
         return Signed(viewer=self._viewer(user, row, address), token=token, csrf=row.csrf, secure=secure)
 
     async def find(
-        self, cookies: Mapping[str, str], address: str, named: str = ""
+        self, cookies: Mapping[str, str], address: str, named: str = "", *, polled: bool = False
     ) -> tuple[Viewer, str] | None:
         """Whose request this is, and the CSRF token that it must show; None when nobody is signed in.
 
-        `named` is whom a proxy that is believed says it is: what began by its word lasts as long as its word.
+        `polled`: a page asks for itself, and nobody has done anything. `named` is whom a proxy that is believed
+        says it is: what began by its word lasts as long as its word.
         """
         token = cookies.get(SECURE_COOKIE) or cookies.get(COOKIE)
         row = await self._store.panel.session(digest(token)) if token else None
@@ -126,7 +127,7 @@ class SessionKeeper:
         if user is None or user.disabled:
             return None
         now = self._clock()
-        if now - row.seen_at > _TOUCH:
+        if now - row.seen_at > _TOUCH and not polled:
             await self._store.panel.touch_session(row.id, now)
         return self._viewer(user, row, address), row.csrf
 

@@ -16,8 +16,8 @@ async def page(request: Request) -> Response:
     if request.method == "POST":
         sent = await request.form()
         form = {"name": str(sent.get("name", "")), "days": str(sent.get("days", ""))}
-        days = int(form["days"]) if form["days"].isdecimal() else None
         try:
+            days = _days(form["days"].strip())
             scopes = [str(scope) for scope in sent.getlist("scopes")]
             made = await panel(request).tokens.add(viewer(request), form["name"], scopes, days)
         except FaultyInput as faulty:
@@ -34,6 +34,13 @@ async def page(request: Request) -> Response:
         faults=faults,
         rights=rights,
     )
+
+
+def _days(text: str) -> int | None:
+    """None for nothing; what is no number is none that a token may have."""
+    if not text:
+        return None
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 async def revoke(request: Request) -> Response:

@@ -64,7 +64,7 @@
 
   /* A page that nobody looks at asks for nothing. */
   document.addEventListener("htmx:before:request", (event) => {
-    const polling = event.target.id === "live" && event.detail?.ctx?.request?.method?.toUpperCase() !== "POST";
+    const polling = ["live", "status"].includes(event.target.id) && event.detail?.ctx?.request?.method?.toUpperCase() !== "POST";
     if (polling && document.hidden) event.preventDefault();
   });
 
