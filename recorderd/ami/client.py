@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any
+from typing import Any, cast
 
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
@@ -55,8 +55,7 @@ class Connection(AMIProtocol):
     # --- what comes in
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport: asyncio.Transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one, but says it is not
         self.closed = False
 
     def data_received(self, data: bytes) -> None:

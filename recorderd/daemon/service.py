@@ -32,7 +32,7 @@ from recorderd.core.engine import Engine, Settings
 from recorderd.core.places import FROZEN
 from recorderd.core.policy import Mode, Policy
 from recorderd.core.rows import Cdr, Conversation, Lane, Outcome, Recording, Row
-from recorderd.daemon import water
+from recorderd.daemon import interpreter, water
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
 from recorderd.daemon.desk import Desk
@@ -220,6 +220,7 @@ class Service:
         ):
             self._task(work)
         self._signals()
+        interpreter.settle()
         log.info("recorderd %s is running", __version__)
         notify.notify("READY=1")
         await self._stopping.wait()

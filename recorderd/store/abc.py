@@ -200,9 +200,13 @@ class Store(ABC):
 
     @abstractmethod
     async def conversations(
-        self, since: float | None = None, until: float | None = None, *, linkedid: str | None = None
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        *,
+        linkedid: str | tuple[str, ...] | None = None,
     ) -> list[rows.Conversation]:
-        """By start; `linkedid` is one of those that its channels ever had."""
+        """By start; `linkedid` is one of those that its channels ever had. Of a tuple any will do, as below."""
 
     @abstractmethod
     async def intervals(
@@ -210,11 +214,11 @@ class Store(ABC):
         since: float | None = None,
         until: float | None = None,
         *,
-        conversation_id: str | None = None,
+        conversation_id: str | tuple[str, ...] | None = None,
         recording_id: str | None = None,
         uniqueid: str | None = None,
         extension: str | None = None,
-        cdr_uniqueid: str | None = None,
+        cdr_uniqueid: str | tuple[str, ...] | None = None,
     ) -> list[rows.Interval]:
         """By start; every criterion given must hold. `uniqueid` and `extension` are any one party's."""
 
@@ -225,7 +229,7 @@ class Store(ABC):
         until: float | None = None,
         *,
         id: str | None = None,
-        conversation_id: str | None = None,
+        conversation_id: str | tuple[str, ...] | None = None,
         name: str | None = None,
         state: rows.RecordingState | None = None,
     ) -> list[rows.Recording]:
@@ -249,7 +253,7 @@ class Store(ABC):
         since: float | None = None,
         until: float | None = None,
         *,
-        linkedid: str | None = None,
+        linkedid: str | tuple[str, ...] | None = None,
         uniqueid: str | None = None,
     ) -> list[rows.Cdr]:
         """By `start`; every criterion given must hold."""

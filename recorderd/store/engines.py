@@ -18,8 +18,10 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool, Pool
 from recorderd.errors import StoreError
 from recorderd.store.abc import RowRefused
 
-# Execution options: this transaction will write; or it reads several times and wants one instant.
+# Execution options: this transaction will write; or it reads several times and wants one instant; or it is one
+# question, for which SQLite needs no BEGIN (each word to it is a way to its thread and back).
 WRITES = {"recorderd_writes": True}
+ONE_QUESTION = {"recorderd_one_question": True}
 ONE_INSTANT = {"recorderd_one_instant": True}
 
 CONNECT_SECONDS = 5
@@ -51,8 +53,9 @@ def sqlite(url: sa.URL, *, alone: bool = False, busy_ms: int = BUSY_MS) -> Async
 
     @sa.event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: sa.Connection) -> None:
-        writes = "recorderd_writes" in connection.get_execution_options()
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if "recorderd_one_question" not in options:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if "recorderd_writes" in options else "BEGIN")
 
     return engine
 

@@ -28,6 +28,8 @@ SEGMENT_ROWS = 256
 KEPT_SEGMENTS = 4
 MEMORY_SEGMENTS = 400
 RETRY_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.0)
+# A transaction costs as much CPU as a dozen rows: those that come close together go together.
+GATHER_SECONDS = 0.05
 
 
 class Journal:
@@ -100,6 +102,7 @@ class Journal:
             while not self._segments:
                 self._wake.clear()
                 await self._wake.wait()
+                await asyncio.sleep(GATHER_SECONDS)
             await self._insist(self._store_oldest)
 
     async def drain(self, seconds: float) -> bool:

@@ -148,10 +148,15 @@ class MemoryStore(Store):
         return found[0] if found else None
 
     async def conversations(
-        self, since: float | None = None, until: float | None = None, *, linkedid: str | None = None
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        *,
+        linkedid: str | tuple[str, ...] | None = None,
     ) -> list[rows.Conversation]:
         found = self._some(rows.Conversation, _started_at, since, until)
-        return [row for row in found if linkedid is None or linkedid in row.linkedids]
+        wanted = (linkedid,) if isinstance(linkedid, str) else linkedid
+        return [row for row in found if wanted is None or not set(wanted).isdisjoint(row.linkedids)]
 
     async def intervals(
         self,
@@ -160,7 +165,7 @@ class MemoryStore(Store):
         *,
         uniqueid: str | None = None,
         extension: str | None = None,
-        **equal: str | None,
+        **equal: str | tuple[str, ...] | None,
     ) -> list[rows.Interval]:
         return [
             row
@@ -217,7 +222,7 @@ class MemoryStore(Store):
         return len(mine)
 
     async def cdrs(
-        self, since: float | None = None, until: float | None = None, **equal: str | None
+        self, since: float | None = None, until: float | None = None, **equal: str | tuple[str, ...] | None
     ) -> list[rows.Cdr]:
         return self._some(rows.Cdr, _start, since, until, **equal)
 
@@ -278,9 +283,13 @@ class MemoryStore(Store):
             for key, row in table.items()
             if (since is None or time(row) >= since)
             and (until is None or time(row) < until)
-            and all(getattr(row, name) == value for name, value in wanted.items())
+            and all(_is(getattr(row, name), value) for name, value in wanted.items())
         ]
         return [row for _, _, row in sorted(found, key=lambda item: item[:2])]
+
+
+def _is(held: Any, value: Any) -> bool:
+    return held in value if isinstance(value, tuple) else bool(held == value)
 
 
 def _started_at(row: Any) -> float:

@@ -20,12 +20,14 @@ def conversation(id: str) -> sa.Select[Any]:
     return sa.select(t.conversations).where(t.conversations.c.id == id)
 
 
-def conversations(since: float | None, until: float | None, linkedid: str | None) -> sa.Select[Any]:
+def conversations(
+    since: float | None, until: float | None, linkedid: str | tuple[str, ...] | None
+) -> sa.Select[Any]:
     table, link = t.conversations, t.conversation_linkedids
     query = sa.select(table).where(*_between(table.c.started_at, since, until))
     if linkedid is not None:
         query = query.where(
-            table.c.id.in_(sa.select(link.c.conversation_id).where(link.c.linkedid == linkedid))
+            table.c.id.in_(sa.select(link.c.conversation_id).where(_is(link.c.linkedid, linkedid)))
         )
     return query.order_by(table.c.started_at, table.c.id)
 
@@ -36,7 +38,7 @@ def intervals(
     *,
     uniqueid: str | None = None,
     extension: str | None = None,
-    **equal: str | None,
+    **equal: str | tuple[str, ...] | None,
 ) -> sa.Select[Any]:
     """`equal` are columns of the table and the values wanted, None for any."""
     table, party = t.intervals, t.interval_parties
@@ -73,7 +75,7 @@ def cdrs(
     until: float | None = None,
     *,
     without_link: bool = False,
-    **equal: str | None,
+    **equal: str | tuple[str, ...] | None,
 ) -> sa.Select[Any]:
     """`without_link`: only the answered ones that no recording is linked to."""
     table, link = t.cdrs, t.cdr_links
@@ -165,7 +167,12 @@ def _between(column: sa.Column[Any], since: float | None, until: float | None) -
 
 
 def _equal(table: sa.Table, wanted: dict[str, Any]) -> list[Condition]:
-    return [table.c[name] == _plain(value) for name, value in wanted.items() if value is not None]
+    return [_is(table.c[name], value) for name, value in wanted.items() if value is not None]
+
+
+def _is(column: sa.ColumnElement[Any], value: Any) -> Condition:
+    """A tuple holds several values, any of which will do."""
+    return column.in_(value) if isinstance(value, tuple) else column == _plain(value)
 
 
 def _plain(value: Any) -> Any:

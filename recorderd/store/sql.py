@@ -141,12 +141,16 @@ class SqlStore(Store):
         return found[0] if found else None
 
     async def conversations(
-        self, since: float | None = None, until: float | None = None, *, linkedid: str | None = None
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        *,
+        linkedid: str | tuple[str, ...] | None = None,
     ) -> list[rows.Conversation]:
         return await self._ask(rows.Conversation, queries.conversations(since, until, linkedid))
 
     async def intervals(
-        self, since: float | None = None, until: float | None = None, **criteria: str | None
+        self, since: float | None = None, until: float | None = None, **criteria: Any
     ) -> list[rows.Interval]:
         return await self._ask(rows.Interval, queries.intervals(since, until, **criteria))
 
@@ -232,7 +236,7 @@ class SqlStore(Store):
                     yield connection
 
     async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             return await _rows(connection, cls, query)
 
 

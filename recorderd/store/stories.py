@@ -6,7 +6,7 @@ Must not know what an entry says: `core.entries` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 
 from recorderd.core import rows
@@ -29,20 +29,22 @@ _DELETED = (KeepState.DELETING, KeepState.DELETED)
 
 async def load(store: Store, linkedid: str) -> Story:
     """The whole story of this linkedid; empty when nothing has it."""
+    return next(iter(await load_all(store, [linkedid])), Story())
+
+
+async def load_all(store: Store, linkedids: Iterable[str]) -> list[Story]:
+    """Every story that one of these linkedids belongs to, read in a few questions."""
     conversations: dict[str, rows.Conversation] = {}
-    cdrs: dict[tuple[str, int], rows.Cdr] = {}
+    cdrs: list[rows.Cdr] = []
     seen: set[str] = set()
-    todo = [linkedid]
-    while todo and len(seen) < _MOST_LINKEDIDS:
-        next_id = todo.pop()
-        if next_id in seen:
-            continue
-        seen.add(next_id)
-        for cdr in await store.cdrs(linkedid=next_id):
-            cdrs[cdr.uniqueid, cdr.sequence] = cdr
-        for found in await store.conversations(linkedid=next_id):
-            todo += await _take(store, found, conversations)
-    return await _filled(store, conversations.values(), cdrs.values())
+    todo = set(linkedids)
+    most = _MOST_LINKEDIDS + len(todo)
+    while todo and len(seen) < most:
+        seen |= todo
+        cdrs += await store.cdrs(linkedid=tuple(todo))
+        found = await store.conversations(linkedid=tuple(todo))
+        todo = await _take(store, found, conversations) - seen
+    return [story async for story in _filled(store, list(conversations.values()), cdrs)]
 
 
 def replaced(story: Story, names: Names, *, tell: bool = True) -> Replaced:
@@ -59,37 +61,31 @@ def replaced(story: Story, names: Names, *, tell: bool = True) -> Replaced:
 
 
 async def _take(
-    store: Store, found: rows.Conversation, conversations: dict[str, rows.Conversation]
-) -> list[str]:
-    """Keep a conversation and those that it was joined to; the linkedids that they lead to."""
-    linkedids: list[str] = []
-    following: rows.Conversation | None = found
-    while following is not None and following.id not in conversations:
-        conversations[following.id] = following
-        linkedids += following.linkedids
-        following = await store.conversation(following.joined) if following.joined else None
+    store: Store, found: Iterable[rows.Conversation], conversations: dict[str, rows.Conversation]
+) -> set[str]:
+    """Keep conversations and those that they were joined to; the linkedids that they lead to."""
+    linkedids: set[str] = set()
+    for each in found:
+        following: rows.Conversation | None = each
+        while following is not None and following.id not in conversations:
+            conversations[following.id] = following
+            linkedids.update(following.linkedids)
+            following = await store.conversation(following.joined) if following.joined else None
     return linkedids
 
 
-async def _filled(
-    store: Store, conversations: Iterable[rows.Conversation], cdrs: Iterable[rows.Cdr]
-) -> Story:
-    talks = sorted(conversations, key=lambda c: (c.started_at, c.id))
-    written = sorted(cdrs, key=lambda c: (c.start, c.uniqueid, c.sequence))
-    intervals: dict[str, rows.Interval] = {}
-    recordings: dict[str, rows.Recording] = {}
-    for talk in talks:
-        intervals |= {i.id: i for i in await store.intervals(conversation_id=talk.id)}
-        recordings |= {r.id: r for r in await store.recordings(conversation_id=talk.id)}
-    for uniqueid in {cdr.uniqueid for cdr in written}:
-        intervals |= {i.id: i for i in await store.intervals(cdr_uniqueid=uniqueid)}
-    return Story(
-        conversations=tuple(talks),
-        intervals=tuple(sorted(intervals.values(), key=lambda i: (i.started_at, i.id))),
-        recordings=tuple(sorted(recordings.values(), key=lambda r: (r.started_at, r.segment))),
-        cdrs=tuple(written),
-        gone=await _gone(store, recordings),
-    )
+async def _filled(store: Store, talks: list[rows.Conversation], cdrs: list[rows.Cdr]) -> AsyncIterator[Story]:
+    ids, uniqueids = tuple(talk.id for talk in talks), tuple({cdr.uniqueid for cdr in cdrs})
+    spoken = await store.intervals(conversation_id=ids) + await store.intervals(cdr_uniqueid=uniqueids)
+    recordings = await store.recordings(conversation_id=ids)
+    gone = await _gone(store, (recording.id for recording in recordings))
+    for story in _grouped(
+        sorted(talks, key=lambda c: (c.started_at, c.id)),
+        sorted(cdrs, key=lambda c: (c.start, c.uniqueid, c.sequence)),
+        sorted({i.id: i for i in spoken}.values(), key=lambda i: (i.started_at, i.id)),
+        sorted(recordings, key=lambda r: (r.started_at, r.segment)),
+    ):
+        yield replace(story, gone=gone.intersection(recording.id for recording in story.recordings))
 
 
 async def _gone(store: Store, ids: Iterable[str]) -> frozenset[str]:

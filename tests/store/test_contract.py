@@ -14,7 +14,7 @@ import pytest
 from recorderd.core import rows
 from recorderd.core.policy import Mode
 from recorderd.errors import StoreError
-from recorderd.store import codec, open_store
+from recorderd.store import codec, open_store, stories
 from recorderd.store.abc import PolicyRows, RowRefused, RuleRow, Store
 from tests.store import sample
 from tests.store.sample import T
@@ -227,6 +227,43 @@ async def test_answered_cdrs_without_a_link_are_told_apart(store: Store) -> None
     await store.save([sample.cdr(sequence=3, disposition="NO ANSWER", answer=None)])
     assert [row.sequence for row in await store.cdrs_without_link()] == [2]
     assert await store.cdrs_without_link(since=T + 100) == []
+
+
+async def test_of_several_values_any_will_do_and_of_none_nothing_does(store: Store) -> None:
+    talks = [sample.conversation(f"c{n}", linkedids=(f"l{n}", "l")) for n in (1, 2, 3)]
+    spoken = [sample.interval(f"i{n}", conversation_id=f"c{n}", cdr_uniqueid=f"u{n}") for n in (1, 2, 3)]
+    made = [sample.recording(f"r{n}", conversation_id=f"c{n}") for n in (1, 2, 3)]
+    written = [sample.cdr(f"u{n}", linkedid=f"l{n}") for n in (1, 2, 3)]
+    await store.save([*talks, *spoken, *made, *written])
+    assert await store.conversations(linkedid=("l1", "l3", "x")) == [talks[0], talks[2]]
+    assert await store.conversations(linkedid=("l", "l1")) == talks, "each once"
+    assert await store.intervals(conversation_id=("c1", "c3")) == [spoken[0], spoken[2]]
+    assert await store.intervals(cdr_uniqueid=("u2",)) == [spoken[1]]
+    assert await store.recordings(conversation_id=("c3", "c2")) == made[1:]
+    assert await store.cdrs(linkedid=("l1", "l2")) == written[:2]
+    assert await store.conversations(linkedid=()) == []
+    assert await store.intervals(conversation_id=()) == []
+    assert await store.cdrs(linkedid=()) == []
+
+
+async def test_stories_are_loaded_together_as_they_are_one_by_one(store: Store) -> None:
+    """Of the second an attended transfer made part of the first; the third is by itself."""
+    await store.save(
+        [
+            sample.conversation("c1", linkedids=("1.1", "1.2")),
+            sample.conversation("c2", linkedids=("2.1",), joined="c1"),
+            sample.conversation("c3", linkedids=("3.1",)),
+            *(sample.interval(f"i{n}", conversation_id=f"c{n}", recording_id=f"r{n}") for n in (1, 2, 3)),
+            *(sample.recording(f"r{n}", conversation_id=f"c{n}") for n in (1, 2, 3)),
+            *(sample.cdr(f"{n}.1", linkedid=f"{n}.1") for n in (1, 2, 3, 4)),
+            sample.interval("i4", conversation_id="", recording_id=None, cdr_uniqueid="4.1"),
+        ]
+    )
+    one_by_one = [await stories.load(store, linkedid) for linkedid in ("2.1", "3.1", "4.1", "nobody's")]
+    together = await stories.load_all(store, ["4.1", "3.1", "2.1", "nobody's", "1.2"])
+    assert {story.id: story for story in together} == {story.id: story for story in one_by_one if story.id}
+    assert [len(story.conversations) for story in one_by_one] == [2, 1, 0, 0]
+    assert [[i.id for i in story.intervals] for story in one_by_one] == [["i1", "i2"], ["i3"], ["i4"], []]
 
 
 async def test_cdrs_and_links_are_found_by_uniqueid_linkedid_and_recording(store: Store) -> None:
