@@ -10,6 +10,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+from bench import cpu
 from bench.row import Row, at, median
 from tests.live.asterisk import Asterisk
 from tests.live.daemon import Recorderd
@@ -59,12 +60,17 @@ async def _run(rounds: int, calls: int) -> list[Row]:
         ):
             await daemon.allow({"101": "always", "102": "always"})
             took: dict[str, list[list[float]]] = {kind: [] for kind in STEPS}
+            cost: dict[str, list[tuple[float, float]]] = {kind: [] for kind in STEPS}
             for number in range(rounds + 1):
                 for kind in STEPS:
+                    before = cpu.seconds(asterisk.pid), cpu.seconds(daemon.pid)
                     times = await _times(ami, kind, calls)
                     if number:  # the first round warms everything up
                         took[kind].append(times)
-            return _rows(took)
+                        await daemon.idle()  # the rows of these calls are this round's
+                        spent = cpu.seconds(asterisk.pid) - before[0], cpu.seconds(daemon.pid) - before[1]
+                        cost[kind].append((1000 * spent[0] / calls, 1000 * spent[1] / calls))
+            return [*_rows(took), *_cost(cost)]
     finally:
         await asyncio.to_thread(asterisk.stop)
 
@@ -88,6 +94,29 @@ async def _times(ami: RigAmi, kind: str, calls: int) -> list[float]:
         await asyncio.sleep(0.05)
     await ami.until(lambda: len(steps()) >= calls, f"{calls} steps of {kind}", 20)
     return [(int(e["Ended"]) - int(e["Begun"])) / 1e6 for e in steps()]
+
+
+def _cost(cost: dict[str, list[tuple[float, float]]]) -> list[Row]:
+    """What the daemon's session costs Asterisk (it is there all the time) is in all of them."""
+    told = ", ".join(
+        f"{kind} {median([a for a, _ in spent]):.2f} + {median([d for _, d in spent]):.2f} ms"
+        for kind, spent in cost.items()
+    )
+    pairs = list(zip(cost["ours"], cost["freepbx"], strict=True))
+    return [
+        Row(
+            what="CPU per call, ours (Asterisk and daemon) ÷ FreePBX-like (Asterisk)",
+            value=median([sum(ours) / theirs[0] for ours, theirs in pairs]),
+            unit="×",
+            goal=("<=", 0.9),
+            detail=f"Asterisk + daemon: {told} a call, one without talk",
+        ),
+        Row(
+            what="… with what the daemon does for the other's calls too (their CDRs)",
+            value=median([sum(ours) / sum(theirs) for ours, theirs in pairs]),
+            unit="×",
+        ),
+    ]
 
 
 def _rows(took: dict[str, list[list[float]]]) -> list[Row]:
