@@ -65,8 +65,9 @@ class Dealing:
         if source is not None:
             goes_on = source.ended_at is None and not source.failed and source.uniqueid in talk.members
             return source if goes_on and self._same_company(talk, source.uniqueid) else None
-        if any(self._recorder.on(uniqueid) for uniqueid in talk.members):
-            return None
+        begun = talk.interval is not None or talk.interval_end
+        if begun and any(self._recorder.on(uniqueid) for uniqueid in talk.members):
+            return None  # else ours are only armed, and nothing of any talk is in them
         for uniqueid in sorted(talk.members):
             for recorder in self._foreign.on(uniqueid):
                 if self._same_company(talk, uniqueid) and self._foreign.can_be_linked(recorder):

@@ -367,7 +367,8 @@ class Engine:
     ) -> None:
         running = lane is not None and lane.running
         if talking:
-            wanted: bool | None = talking.taken
+            linked = talking.recording is not None and talking.recording.source is not None
+            wanted: bool | None = talking.taken and not linked
         elif channel.ringing or channel.consulted:
             wanted = channel.uniqueid in self._armed
         else:
@@ -431,7 +432,7 @@ class Engine:
         """A party of a running conversation: its lane belongs to the recording, its CDR to the file."""
         lane, recording = self.recorder.on(channel.uniqueid), talk.recording
         if lane is not None:
-            if recording and lane.running:
+            if recording and lane.running and not recording.source:
                 self.ledger.attach(recording, lane)
                 if lane.state is LaneState.RECORDING:
                     self.ledger.seen(recording)

@@ -291,3 +291,20 @@ def test_whose_file_it_is_may_be_known_only_after_the_talk_began(answered: bool)
         (recording,) = world.saved(Recording)
         assert f"/spool/monitor/{recording.folder}/{recording.name}" == theirs.path
     assert interval.outcome is Outcome.RECORDED
+
+
+def test_ours_that_was_armed_before_theirs_was_heard_of_goes_again() -> None:
+    """The dialplan's question may come before the event of a recorder that began earlier."""
+    world = world_of("link")
+    play(world, f"{NEW}\nconsult {CALLER} 102", 0.1)
+    assert len(on(world, CALLER)) == 1
+    theirs = world.foreign_monitor(uid(CALLER), named=True)
+    world.wait(0.01)
+    play(world, REST + ANSWER, 3)
+    assert not ours(world)
+    assert theirs in on(world, CALLER)
+    play(world, END, 3)
+    (recording,) = world.saved(Recording)
+    assert (recording.linked, recording.lanes) == (True, ())
+    assert [i.outcome for i in intervals(world)] == [Outcome.RECORDED]
+    assert world.files == {theirs.path}
