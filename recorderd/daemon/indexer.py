@@ -28,6 +28,9 @@ _SETTLE = 0.4
 _SLOWEST = 2.0
 _AGAIN = 1.0
 _AT_ONCE = 50
+# Reading fifty stories takes as many questions as reading one: those that fall due meanwhile go together.
+_BREATH = 0.25
+_REMEMBERED = 5000
 # Rows wait in the journal while the database is away; looking before they are there finds half a story.
 _PATIENCE = 10.0
 _LOOK_BACK = 2 * 3600.0
@@ -45,13 +48,20 @@ class Indexer:
         self._clock = clock
         # The story's key, from when to when it may be made, and how many rows must be stored by then: oldest first.
         self._due: OrderedDict[tuple[str, str], tuple[float, float, int]] = OrderedDict()
+        # Of conversations heard of: saves a question for each of their rows.
+        self._linkedid_of: dict[str, str] = {}
         self._more = asyncio.Event()
 
     def hear(self, row: Row) -> None:
         """A row was saved: its story is to be looked at soon."""
         match row:
             case Conversation() if row.linkedids:
+                self._linkedid_of[row.id] = row.linkedids[0]
+                while len(self._linkedid_of) > _REMEMBERED:
+                    del self._linkedid_of[next(iter(self._linkedid_of))]
                 self._soon("linkedid", row.linkedids[0])
+            case Interval() | Recording() if linkedid := self._linkedid_of.get(row.conversation_id):
+                self._soon("linkedid", linkedid)
             case Interval() | Recording() if row.conversation_id:
                 self._soon("conversation", row.conversation_id)
 
@@ -88,6 +98,7 @@ class Indexer:
                 await asyncio.sleep(0.1)
                 continue
             await self._make(ready)
+            await asyncio.sleep(_BREATH)
 
     async def _make(self, keys: list[tuple[str, str]]) -> None:
         taken = {key: self._due.pop(key) for key in keys}

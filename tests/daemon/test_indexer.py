@@ -1,0 +1,112 @@
+"""The lists of calls follow the rows, with few questions to the store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from recorderd.core import rows
+from recorderd.core.calls import Names
+from recorderd.daemon.indexer import Indexer
+from recorderd.store.journal import Journal
+from recorderd.store.memory import MemoryStore
+from recorderd.store.panel import Wanted
+from tests.live.daemon import until
+from tests.store import sample
+
+
+class Counting(MemoryStore):
+    """Counts what is asked of it."""
+
+    asked = 0
+
+    async def cdrs(self, *times: float | None, **criteria: str | tuple[str, ...] | None) -> list[rows.Cdr]:
+        self.asked += 1
+        return await super().cdrs(*times, **criteria)
+
+
+class House:
+    """A store, its journal and the indexer, at work."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Counting(time.time)
+        self.journal = Journal(folder / "journal", self.store)
+        self.indexer = Indexer(self.store, self.journal, Names, time.time)
+
+    def say(self, *said: rows.Row) -> None:
+        for row in said:
+            self.journal.write(row)
+            self.indexer.hear(row)
+
+    async def listed(self) -> list[str]:
+        """The stories in the list of everything."""
+        found = await self.store.panel.entries([""], Wanted(), limit=100)
+        return sorted(entry.story_id for entry in found.entries)
+
+    async def stories(self, count: int) -> list[str]:
+        """They, once there are so many."""
+
+        async def enough() -> bool:
+            return len(await self.listed()) >= count
+
+        await until(enough, f"{count} stories", 10)
+        return await self.listed()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    house = House(tmp_path)
+    tasks = [asyncio.create_task(work) for work in (house.journal.run(), house.indexer.run())]
+    yield house
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    house.journal.close()
+
+
+def call(n: int) -> list[rows.Row]:
+    return [
+        sample.conversation(f"c{n}", linkedids=(f"{n}.1",)),
+        sample.interval(f"i{n}", conversation_id=f"c{n}", recording_id=f"r{n}"),
+        sample.recording(f"r{n}", conversation_id=f"c{n}"),
+        sample.cdr(f"{n}.1", linkedid=f"{n}.1"),
+    ]
+
+
+async def test_calls_that_end_together_are_looked_up_together(house: House) -> None:
+    house.say(*(row for n in range(30) for row in call(n)))
+    assert await house.stories(30) == sorted(f"{n}.1" for n in range(30))
+    assert house.store.asked <= 3
+
+
+async def test_a_story_waits_until_its_own_rows_are_stored_and_not_for_those_of_others(house: House) -> None:
+    """Under load there is always a row on its way: nobody's list may stand still for it."""
+    house.say(*call(1))
+    stop = time.monotonic() + 3
+
+    async def chatter() -> None:
+        number = 1000
+        while time.monotonic() < stop:
+            number += 1
+            house.journal.write(sample.cdr(f"{number}.9", linkedid=f"{number}.9"))
+            await asyncio.sleep(0.01)
+
+    talking = asyncio.create_task(chatter())
+    began = time.monotonic()
+    assert await house.stories(1) == ["1.1"]
+    assert time.monotonic() - began < 3, "while the others still came"
+    await talking
+
+
+async def test_rows_of_a_conversation_that_was_not_heard_of_find_their_story(house: House) -> None:
+    """As after a restart, in the middle of a call."""
+    conversation, *more = call(7)
+    await house.store.save([conversation])
+    house.say(*more)
+    assert await house.stories(1) == ["7.1"]
