@@ -21,7 +21,7 @@ Probe = Callable[[Config], list[Finding]]
 def probes(etc: Path) -> tuple[Probe, ...]:
     """What is tried, in the order in which it is told; `etc` holds Asterisk's own files."""
     # Only here: they bring the libraries of all that they try.
-    from recorderd.cli import probe_asterisk, probe_host
+    from recorderd.cli import probe_asterisk, probe_host, probe_panel
 
     return (
         probe_asterisk.manager,
@@ -34,6 +34,7 @@ def probes(etc: Path) -> tuple[Probe, ...]:
         probe_host.encryption,
         probe_host.bucket,
         probe_host.node,
+        probe_panel.provider,
         probe_host.daemon,
     )
 

@@ -130,6 +130,11 @@ class Provider:
         query = {"client_id": self._settings.client_id, "post_logout_redirect_uri": back}
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}" if endpoint else ""
 
+    async def look(self) -> int:
+        """Whether it is as we expect: how many keys it has by which we could believe it."""
+        keys: int = len((await self._known_keys()).keys)
+        return keys
+
     # --- the way back ----------------------------------------------------------------------------
 
     async def arrive(self, query: Mapping[str, str], ticket: str) -> Arrival:
@@ -243,16 +248,18 @@ class Provider:
 
     async def _known_keys(self, *, again: bool = False) -> Any:
         """Its public keys. `again`: it may have changed them."""
+        from joserfc.errors import JoseError
         from joserfc.jwk import KeySet
 
         at, known = self._keys
         if known is not None and not (again and self._clock() - at >= _KEYS_SECONDS):
             return known
         found = await self._fetched((await self._said_of_itself())["jwks_uri"])
-        usable = [
-            key for key in found["keys"] if key.get("kty") in _KEY_TYPES and key.get("use", "sig") == "sig"
-        ]
-        self._keys = (self._clock(), KeySet.import_key_set({"keys": usable}))
+        try:
+            usable = [k for k in found["keys"] if k.get("kty") in _KEY_TYPES and k.get("use", "sig") == "sig"]
+            self._keys = (self._clock(), KeySet.import_key_set({"keys": usable}))
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ProviderError(f"its keys cannot be read: {type(error).__name__}, {error}") from error
         return self._keys[1]
 
     async def _fetched(self, url: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from recorderd.cli.probe_host import AS_ROOT
 from recorderd.store.abc import RuleRow, Store
 from tests.cli.conftest import Program, serving
 from tests.control.conftest import SmallDaemon
+from tests.panel.provider import CLIENT, providing
 
 ETC = {
     "manager.conf": "[general]\ntimestampevents = yes\n#include manager.d/*.conf\n",
@@ -251,3 +252,20 @@ def test_keys_of_the_archive_are_looked_at_and_other_readers_are_named(ready: Pr
         key.unlink()
         code, found = online(ready, etc)
     assert (code, ["Key “a” is missing" in sentence for sentence in found["PROBLEM"]]) == (78, [True])
+
+
+def test_the_provider_through_which_people_sign_in_is_asked(ready: Program, etc: Path) -> None:
+    with asterisk(FakeAsterisk()) as fake, serving(SmallDaemon(), ready.socket), providing() as provider:
+        more = (
+            f"panel: {{oidc: {{issuer: '{provider.issuer}', client_id: {CLIENT}, secret: x, "
+            "redirect_uri: 'https://panel.example/login/oidc/return'}}"
+        )
+        configure(ready, fake.port, more=more)
+        code, found = online(ready, etc)
+        assert (code, f"{provider.issuer} answers; keys to check with: 1" in found["ok"]) == (0, True)
+        provider.metadata = {"issuer": "https://evil.example"}
+        code, found = online(ready, etc)
+    assert code != 0
+    [sentence] = found["PROBLEM"]
+    assert "nobody can sign in through" in sentence
+    assert "calls itself https://evil.example" in sentence

@@ -109,7 +109,9 @@ class Token(TokenMixin):
 
 @dataclass
 class TestProvider:
-    """`people` are their claims by `sub`; those in `only_userinfo` are in no ID token."""
+    """`people` are their claims by `sub`; those in `only_userinfo` are in no ID token. `keys` are told in the place of
+    its own.
+    """
 
     __test__: ClassVar[bool] = False
 
@@ -117,6 +119,7 @@ class TestProvider:
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     client: Client = field(default_factory=Client)
     key: RSAKey = field(default_factory=lambda: KEY)
+    keys: Any = None
     crooked: Crooked | None = None
     only_userinfo: tuple[str, ...] = ()
     clock: Callable[[], float] = time.time
@@ -143,7 +146,8 @@ class TestProvider:
 
         @app.get("/keys")
         def keys() -> Any:
-            return flask.jsonify(KeySet([self.key]).as_dict(private=False))
+            own = KeySet([self.key]).as_dict(private=False)
+            return flask.jsonify(own if self.keys is None else self.keys)
 
         @app.route("/authorize", methods=["GET", "POST"])
         def authorize() -> Any:

@@ -481,6 +481,15 @@ async def test_a_provider_that_contradicts_itself_is_not_used(
     assert reason in (await why(room))[-1]
 
 
+@pytest.mark.parametrize(
+    "keys", [{}, {"keys": []}, {"keys": [7]}, {"keys": [{"kty": "RSA"}]}, {"keys": "x"}, []]
+)
+async def test_keys_that_are_none_believe_nobody(room: Room, provider: TestProvider, keys: Any) -> None:
+    await room.user("101", password="")
+    provider.keys = keys
+    await refused(room, await comes(room, "s-101"), "")
+
+
 async def test_a_provider_that_is_away_is_told_and_passwords_go_on(room: Room) -> None:
     with providing() as gone:
         pass
