@@ -30,10 +30,9 @@ _REMEMBERED = 1000
 class ForeignRecorder:
     """Somebody else's MixMonitor on a channel. `ids` are the MixMonitorIDs it may have, the likeliest first.
 
-    `asked_at`: what it is was asked then and not answered yet. `heard`: we were told of its start, and its file is
-    new. `linked`: its
-    file was taken for a recording. `failed`: that file does not come, or does not grow. `stopping_since`: its stop
-    was asked for. `ended_at` is when it was over.
+    `asked_at`: what it is was asked then and not answered yet. `heard`: we were told of its start, and its file is new.
+    `linked`: its file was taken for a recording. `failed`: that file does not come, or does not grow.
+    `stopping_since`: its stop was asked for. `ended_at` is when it was over.
     """
 
     uniqueid: str
