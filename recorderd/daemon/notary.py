@@ -140,7 +140,7 @@ class Notary:
         now = self._clock()
         stuck = {id for id, at in self._stuck.items() if at > now}
         found = await self._store.chain.unopened(since, limit=len(stuck) + _AT_ONCE, node=self._node)
-        count = 0
+        opened: list[tuple[Recording, list[Draft]]] = []
         for recording in found:
             self._heard.pop(recording.id, None)
             if recording.id in stuck:
@@ -152,13 +152,17 @@ class Notary:
                 log.warning("%s has no entry yet: %s", recording.name, error)
                 continue
             self._stuck.pop(recording.id, None)
-            count += len(await self._store.chain.append(drafts, self._clock())) > 0
+            opened.append((recording, drafts))
+        # One transaction, and one flush to the disk, for all of them.
+        drafts = [draft for _, theirs in opened for draft in theirs]
+        entered = await self._store.chain.append(drafts, self._clock()) if drafts else []
+        for recording, drafts in opened:
             if recording.state is RecordingState.CLOSED and "missing" in drafts[0].detail and not note:
                 self._tell("evidence", f"{recording.name} was gone before it was hashed")
         if not found:
             # Rows that were heard of and are not among those without an entry have theirs.
             self._heard.clear() if not await self._waiting() else None
-        return count
+        return len({entry.recording_id for entry in entered})
 
     async def _waiting(self) -> bool:
         """Whether a row that was heard of is not in the store as we heard it."""

@@ -16,7 +16,7 @@ from recorderd.daemon import heads
 from recorderd.errors import EvidenceError
 from recorderd.store.abc import Store
 from tests.evidence.conftest import Told, kinds, notary_of, proven, settled, shortly_after, talked
-from tests.keeping.conftest import archived, eventually, keeper_of
+from tests.keeping.conftest import Clock, archived, eventually, keeper_of
 from tests.keeping.world import DAY, START, World
 from tests.store import sample
 from tests.store.sample_keeping import hold
@@ -34,6 +34,29 @@ async def test_a_finished_recording_is_entered_with_its_file_and_its_rows(world:
     assert entry.detail["files"] == {name: fingerprints.of(world.mix(1))}
     assert set(entry.detail["rows"]) == {"Recording:r1", "Interval:i1"}
     assert "late" not in entry.detail
+    assert await kinds(world, store) == []
+
+
+class Ticking(Clock):
+    """Each look at it takes a second."""
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+async def test_recordings_that_end_together_are_entered_together_each_with_its_own(
+    world: World, store: Store
+) -> None:
+    """In one transaction: all its entries have one time, though the clock moves with every look."""
+    await talked(world, store, 1, 2, 3)
+    await notary_of(world, store, Ticking(shortly_after().now)).turn()
+    found = await store.chain.entries_of(["r1", "r2", "r3"])
+    entered = {key: [entry.kind for entry in entries] for key, entries in found.items()}
+    assert entered == {"r1": ["closed"], "r2": ["closed"], "r3": ["closed"]}
+    assert len({entry.at for entries in found.values() for entry in entries}) == 1
+    for n in (1, 2, 3):
+        assert set(found[f"r{n}"][0].detail["files"]) == {f"2026/11/18/{world.name(n)}"}
     assert await kinds(world, store) == []
 
 
