@@ -50,6 +50,7 @@ class EntranceKeeper:
             shown = login if LOGIN.fullmatch(login) else ""
             await self._audit.note(None, "login-refused", shown, {"address": address})
             raise Refused(_("This login and password do not go together."))
+        await self.forgive(user.login, address)
         return await self.admit(user, "password", language=language, address=address, agent=agent)
 
     async def _proven(self, login: str, secret: str) -> UserRow | None:
@@ -99,7 +100,7 @@ class EntranceKeeper:
         await self.attempt(user.login, address)
         right = await self._passwords.matches(user.password, old)
         if right:
-            await self._throttle.succeeded(user.login, address)
+            await self.forgive(user.login, address)
         return right
 
     async def set_language(self, viewer: Viewer, language: str) -> None:
@@ -110,15 +111,20 @@ class EntranceKeeper:
     # --- whichever way ---------------------------------------------------------------------------
 
     async def attempt(self, login: str, address: str) -> None:
-        """Count a try before it is checked; `admit` takes it back. Throttled."""
+        """Count a try before it is checked; `forgive` takes it back. Without a login or an address not for that.
+        Throttled.
+        """
         if wait := await self._throttle.attempt(login, address):
             raise Throttled(_("Too many tries. Wait {seconds} s.").format(seconds=wait), wait)
+
+    async def forgive(self, login: str, address: str) -> None:
+        """That try was right, and so were those before it of this login."""
+        await self._throttle.succeeded(login, address)
 
     async def admit(
         self, user: UserRow, sign_on: str, *, language: str, address: str, agent: str, **changed: Any
     ) -> Signed:
         """He has proven who he is: his session, and what else has `changed` of him. Audited."""
-        await self._throttle.succeeded(user.login, address)
         if language in LANGUAGES:
             changed["language"] = language
         user = await self._store.panel.change_user(user.login, last_login_at=self._clock(), **changed) or user

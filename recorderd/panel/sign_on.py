@@ -50,6 +50,8 @@ class SignOnKeeper:
         try:
             return await provider.depart(following, language)
         except ProviderError as error:
+            # Or whoever asks on and on while it is away would fill the audit log.
+            await self._entrance.attempt("", address)
             raise await self._failed(error, address) from error
 
     async def arrive(
@@ -62,6 +64,7 @@ class SignOnKeeper:
         except ProviderError as error:
             raise await self._failed(error, address) from error
         user, changed = await self._taken_in(arrival.identity, address)
+        await self._entrance.forgive(user.login, address)
         # A password that was still to be changed is void: he has shown in another way who he is.
         changed |= {"must_change": False} | ({"password": ""} if user.must_change else {})
         signed = await self._entrance.admit(
@@ -126,7 +129,8 @@ class SignOnKeeper:
     # --- a proxy ---------------------------------------------------------------------------------
 
     async def by_header(self, login: str, *, language: str, address: str, agent: str) -> Signed:
-        await self._entrance.attempt(login, address)
+        # Not by address: it may be the proxy's own, and everybody's.
+        await self._entrance.attempt(login, "")
         user = await self._store.panel.user(login)
         if user is None or user.disabled:
             await self._note_refused(login, "header", address, "disabled" if user else "unknown")
@@ -135,6 +139,7 @@ class SignOnKeeper:
                     login=login
                 )
             )
+        await self._entrance.forgive(login, "")
         spoken = language if user.last_login_at is None and language in LANGUAGES else ""
         changed = {"must_change": False} | ({"password": ""} if user.must_change else {})
         return await self._entrance.admit(

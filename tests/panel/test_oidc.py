@@ -499,6 +499,10 @@ async def test_a_provider_that_is_away_is_told_and_passwords_go_on(room: Room) -
     assert answer.status_code == 403
     assert FAILED in answer.text
     assert (await me(await room.signed_in("101")))["login"] == "101"
+    away = room.visitor("198.51.100.9")
+    answers = [await away.get("/login/oidc") for _ in range(25)]
+    assert answers[-1].status_code == 429
+    assert len(await why(room)) <= 22, "the audit log does not fill up"
 
 
 async def test_userinfo_about_somebody_else_is_not_believed(room: Room, provider: TestProvider) -> None:

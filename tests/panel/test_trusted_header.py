@@ -147,6 +147,14 @@ async def test_whom_the_panel_does_not_know_stays_outside_and_is_told(room: Room
         assert (await room.trail("login-refused"))[-1].detail["why"] == why
 
 
+async def test_strangers_of_one_proxy_lock_nobody_else_out(room: Room) -> None:
+    for n in range(30):
+        assert (await behind(room, f"stranger{n}").get("/login")).status_code == 403
+    answers = [await behind(room, "ghost").get("/login") for _ in range(7)]
+    assert [a.status_code for a in answers] == [403] * 5 + [429] * 2
+    assert await is_in(room, behind(room, "101"))
+
+
 async def test_the_session_ends_with_the_word_of_the_proxy(room: Room) -> None:
     client = behind(room, "101")
     await is_in(room, client)
