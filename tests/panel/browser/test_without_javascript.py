@@ -106,7 +106,7 @@ def test_the_language_changes_and_is_remembered(comes: Comes) -> None:
     expect(guest.page.locator("h1")).to_have_text("Вызовы")
     guest.page.click(".top >> text=Выйти")
     guest.page.fill("[name=login]", "107")
-    expect(guest.page.locator("form button.primary")).to_have_text("Войти")
+    expect(guest.page.locator("form.stack button")).to_have_text("Войти")
     expect(guest.page.locator("[name=language]")).to_have_value("ru")
     guest.signs_in("107", language="en")
     expect(guest.page.locator("h1")).to_have_text("Calls")
