@@ -3,7 +3,9 @@
     ports      what the pages may ask of the rest: plain data and one Protocol for each service
     app        the assembly: middleware, rights of each path, errors
     language   the sentence in the reader's language: `_`, `ngettext`
-    accounts, passwords, throttle, sessions, tokens   who somebody is
+    entrance, passwords, throttle, sessions, tokens   how somebody gets in and stays in
+    sign_on, oidc, trusted     the same by the word of a provider, or of the proxy before us
+    accounts   who may: the administrator's hand on users
     rights     what each role may, and of whom
     filters    the filter language: one line or a form
     calls, live, settings, media, admin, audit        what the pages show and change
