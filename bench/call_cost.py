@@ -46,9 +46,9 @@ async def _run(quick: bool) -> list[Row]:
     for kind in ("plain", "heavy"):
         async with house(kind) as (asterisk, daemon):
             await calls(asterisk, 10, 2)
-            await daemon.idle(60)
+            await _rest(daemon)
             for rate in RATES:
-                seconds = {20: 8, 150: 4}[rate] if quick else {20: 20, 150: 10}[rate]
+                seconds = {20: 6, 150: 3}[rate] if quick else {20: 20, 150: 10}[rate]
                 costs = [await _round(asterisk, daemon, rate, seconds) for _ in range(2 if quick else 5)]
                 rows += _rows(kind, rate, costs)
             rows.append(await _right(kind, daemon))
@@ -69,7 +69,7 @@ async def _round(asterisk: Asterisk, daemon: Recorderd, rate: int, seconds: floa
 
 async def _rest(daemon: Recorderd) -> None:
     """All of these calls is done with. Asked for once a second: each question costs the daemon what a call does."""
-    for _ in range(60):
+    for _ in range(20):
         await asyncio.sleep(1)
         status = await daemon.status()
         if not any(status["calls"][what] for what in ("channels", "lanes", "closing")):
