@@ -315,13 +315,14 @@ class SmallDaemon:
     presses: list[tuple[str, str, str]] = field(default_factory=list)
     recording: bool = False
     kept: bool = False
+    well: bool = True
     clock: Any = time.time
 
     def status(self) -> Mapping[str, Any]:
         return {
             "version": "0.1",
             "since": NOON - 86400 * 3,
-            "healthy": True,
+            "healthy": self.well,
             "asterisk": {"connected": True, "version": "22.10.1", "trouble": ""},
             "store": {"away": False, "journal": 0, "cdrs_waiting": 0},
             "policy": {"version": 3, "extensions": 4, "rules": 1},

@@ -121,6 +121,21 @@ def test_a_buffered_call_is_called_so_and_its_button_keeps_it(
     expect(row.locator(".state")).to_have_text(state)
 
 
+def test_status_follows_by_itself(comes: Comes, house: House) -> None:
+    page = comes("admin").goes_to("/admin/status")
+    expect(page.locator(".verdict")).to_have_text("All is well.")
+    house.daemon.well = False
+    try:
+        with page.expect_response(lambda r: r.url.endswith("/admin/status")) as asked:
+            pass
+        assert asked.value.request.headers["x-poll"] == "1"
+        expect(page.locator(".verdict")).to_have_text("Something is wrong.")
+        expect(page.locator("#status")).to_have_count(1)
+        expect(page.locator("h1")).to_have_count(1)
+    finally:
+        house.daemon.well = True
+
+
 def test_the_keyboards_place_survives_the_polling(comes: Comes) -> None:
     page = comes("107").page
     page.focus(".live button.start")
