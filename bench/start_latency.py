@@ -35,7 +35,7 @@ async def _run(quick: bool) -> list[Row]:
         async with house(kind) as (asterisk, daemon):
             await daemon.allow(dict.fromkeys(OURS, "always"))
             with _panoramisk(asterisk):
-                found = await _watch(asterisk, daemon, rate, 3 if quick else 6)
+                found = await _watch(asterisk, daemon, rate, quick)
         rows += _rows(kind, rate, found)
     return rows
 
@@ -51,12 +51,15 @@ class Found:
         self.silent = 0
 
 
-async def _watch(asterisk: Asterisk, daemon: Recorderd, rate: int, rounds: int) -> Found:
+async def _watch(asterisk: Asterisk, daemon: Recorderd, rate: int, quick: bool) -> Found:
     found = Found()
+    rounds, number_of_calls = (2, 200) if quick else (6, 600)
     async with RigAmi(asterisk.ami_port, asterisk.secret) as ami:
         for number in range(rounds + 1):
             ami.events.clear()
-            both = [calls(asterisk, rate / 2, 400 / rate, phones=phones) for phones in (OURS, THEIRS)]
+            both = [
+                calls(asterisk, rate / 2, number_of_calls / rate, phones=phones) for phones in (OURS, THEIRS)
+            ]
             await asyncio.gather(*both)
             await daemon.idle(60)
             if number:  # the first round warms everything up
