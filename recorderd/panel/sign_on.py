@@ -95,6 +95,10 @@ class SignOnKeeper:
         user = await self._store.panel.user(identity.login)
         if why := _objection(identity, user):
             await self._note_refused(identity.login, "oidc", address, why)
+            if identity.outside and user is not None and user.subject == identity.subject:
+                # He may no more: nothing of his goes on either.
+                await self._store.panel.end_sessions(user.login)
+                await self._store.panel.end_tokens(user.login)
             raise Refused(
                 _(
                     "{label} says that you are {login}, who may not come in here. Ask the administrator."

@@ -196,8 +196,15 @@ async def test_a_role_that_is_taken_away_there_is_gone_here_at_the_next_login(
     assert (found["role"], found["extension"]) == ("user", "106")
     [changed] = await room.trail("user-changed")
     assert changed.detail["before"] == {"role": "administrator", "extension": "105"}
+    shown = {"X-CSRF-Token": found["csrf"]}
+    key = (await after.post("/api/v1/tokens", json={"name": "x", "scopes": ["list"]}, headers=shown)).json()
+    machine = room.visitor()
+    machine.headers["Authorization"] = f"Bearer {key['token']}"
+    assert (await machine.get("/api/v1/calls")).status_code == 200
     provider.people["s-boss"] |= {"groups": []}
     assert (await comes(room, "s-boss")).status_code == 403
+    assert await me(after) == {}, "who may no more has no session left"
+    assert (await machine.get("/api/v1/calls")).status_code == 401, "and no key"
 
 
 async def test_a_login_belongs_to_the_first_who_came_with_it(room: Room, provider: TestProvider) -> None:
