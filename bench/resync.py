@@ -11,14 +11,16 @@ import asyncio
 import gc
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from bench import replay
 from bench.row import Row, median
+from recorderd.ami import snapshot
 from recorderd.ami.link import AsteriskLink
 from recorderd.ami.settings import AmiSettings
+from recorderd.ami.snapshot import LANE, MIXMONITOR_ID
 from recorderd.core import events
 
 NAME = "resync"
@@ -27,14 +29,18 @@ SECRET = "s3cret"
 
 
 def run(quick: bool) -> list[Row]:
-    with _fake() as port:
-        return asyncio.run(_run(port, 3 if quick else 7))
+    with _fake() as (port, tell):
+        return asyncio.run(_run(port, tell, 3 if quick else 7))
 
 
-async def _run(port: int, rounds: int) -> list[Row]:
+Marks = dict[str, dict[str, str]]
+"""The variables that our recorders put on each channel."""
+
+
+async def _run(port: int, tell: Callable[[Marks], object], rounds: int) -> list[Row]:
     ours, theirs, fresh = [], [], []
     for _ in range(rounds):
-        first, again = await _ours(port)
+        first, again = await _ours(port, tell)
         fresh.append(first)
         ours.append(again)
         theirs.append(await _panoramisk(port))
@@ -81,7 +87,9 @@ class Pulse:
             self.longest = max(self.longest, time.perf_counter() - before)
 
 
-async def _ours(port: int) -> tuple[tuple[float, float], tuple[float, float]]:
+async def _ours(
+    port: int, tell: Callable[[Marks], object]
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """(seconds, longest block) of the first picture from the connecting on, and of one when all is known."""
     front = replay.Front()
     done = asyncio.Event()
@@ -96,13 +104,21 @@ async def _ours(port: int) -> tuple[tuple[float, float], tuple[float, float]]:
         begun = time.perf_counter()
         running = asyncio.create_task(link.run())
         await asyncio.wait_for(done.wait(), 60)
-        first = time.perf_counter() - begun, pulse.longest
-        await asyncio.sleep(0.2)
+        took = time.perf_counter() - begun
+        await asyncio.sleep(0.01)
+        first = took, pulse.longest
+        lanes = front.board.engine.recorder.lanes.values()
+        tell({one.uniqueid: {LANE: one.id, MIXMONITOR_ID: one.mixmonitor_id} for one in lanes})
+        held = len(lanes)
+        await asyncio.sleep(1.5)
         gc.collect()
         front._take(events.ConnectionLost(at=front.hands.now))
         pulse.longest, begun = 0.0, time.perf_counter()
         await link.resync()
-        again = time.perf_counter() - begun, pulse.longest
+        took = time.perf_counter() - begun
+        await asyncio.sleep(0.01)
+        again = took, pulse.longest
+    assert len(front.board.engine.recorder.lanes) == held, "no recorder was lost, none doubled"
     assert len(front.board.engine.calls.channels) == CHANNELS
     await link.close()
     await running
@@ -123,6 +139,7 @@ async def _panoramisk(port: int) -> tuple[float, float]:
         listed = await manager.send_action({"Action": "Status"}, as_list=True)
         picture = {item.Uniqueid: dict(item) for item in listed if item.event == "Status"}
         took = time.perf_counter() - begun
+        await asyncio.sleep(0.01)
     assert len(picture) == CHANNELS
     manager.close()
     return took, pulse.longest
@@ -132,13 +149,13 @@ async def _panoramisk(port: int) -> tuple[float, float]:
 
 
 @contextmanager
-def _fake() -> Iterator[int]:
+def _fake() -> Iterator[tuple[int, Callable[[Marks], object]]]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(there,), daemon=True)
     process.start()
     try:
-        yield here.recv()
+        yield here.recv(), here.send
     finally:
         process.kill()
         process.join()
@@ -152,11 +169,16 @@ def _serve(told: Any) -> None:
             for n in range(CHANNELS // 2):
                 asterisk.channels += _call(n)
                 asterisk.bridges.append({"BridgeUniqueid": _bridge(n), "BridgeTechnology": "simple_bridge"})
-            for name in ("Status", "BridgeList"):
-                answer = asterisk.answers[name]
-                asterisk.answers[name] = _once(answer)
+            plain = {name: asterisk.answers[name] for name in ("Status", "BridgeList")}
+            asterisk.answers |= {name: _once(answer) for name, answer in plain.items()}
             told.send(asterisk.port)
-            await asyncio.sleep(3600)
+            while True:
+                await asyncio.sleep(0.02)
+                if told.poll():
+                    asterisk.variables.clear()
+                    asterisk.variables.update(told.recv())
+                    asterisk.answers["Status"] = _once(plain["Status"])
+                    asterisk.answers["Status"]({"ActionID": "", **snapshot.STATUS})
 
     asyncio.run(serve())
 

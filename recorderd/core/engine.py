@@ -276,10 +276,11 @@ class Engine:
 
     def _settle(self, touched: set[str], at: float, *, found: bool = False) -> set[str]:
         """Who talks with whom now, what policy says of it; return all channels that this concerns."""
+        concerned = set(touched)
         for talk in self.talks.settle(touched, at, found=found).values():
             self._follow(talk, at)
-            touched = touched.union(talk.channels)
-        return touched
+            concerned |= talk.channels
+        return concerned
 
     def _follow(self, talk: Talk, at: float) -> None:
         """Its row comes before its intervals', and its end after theirs: a crash may lie in between."""
