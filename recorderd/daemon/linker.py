@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 
 from recorderd.core import links
@@ -54,20 +54,17 @@ class Linker:
         self._table = table
         self._writable = writable
         self._matched = matched
-        self._due: list[tuple[float, int, Cdr]] = []
+        self._due: deque[tuple[float, Cdr]] = deque()
         self._more = asyncio.Event()
-        self._count = 0
         self._deaf: list[list[float]] = [[0.0, float("inf")]]
         self._missed = asyncio.Event()
-        self._before: dict[int, int] = {}
 
     # --- what the daemon tells -----------------------------------------------------------------
 
     def hear(self, row: Row) -> None:
         """A row was saved; CDRs among them are matched soon."""
         if isinstance(row, Cdr):
-            self._count += 1
-            heapq.heappush(self._due, (time.monotonic() + _SETTLE, self._count, row))
+            self._due.append((time.monotonic() + _SETTLE, row))
             self._more.set()
 
     def deaf(self, since: float) -> None:
@@ -99,26 +96,17 @@ class Linker:
             if wait > 0:
                 await asyncio.sleep(min(wait, 1.0))
                 continue
-            if self._journal.stored < self._rows_before(self._due[0][1]):
-                await asyncio.sleep(0.05)
-                continue
-            cdr = self._due[0][2]
-            try:
-                await self._match(cdr)
-            except StoreError as error:
-                log.warning("%s", error)
-                await asyncio.sleep(_AGAIN)
-                continue
-            self._due = [entry for entry in self._due if entry[2] is not cdr]
-            heapq.heapify(self._due)
-            self._before = {count: rows for count, rows in self._before.items() if count > self._due_least()}
-
-    def _rows_before(self, count: int) -> int:
-        """How many rows must be stored before this CDR is matched: all that were written when it fell due."""
-        return self._before.setdefault(count, self._journal.written)
-
-    def _due_least(self) -> int:
-        return min((count for _, count, _ in self._due), default=self._count) - 1
+            # All that are due wait once for the rows written until now; not each for the links of the one before it.
+            due = time.monotonic()
+            await self._journal.catch_up()
+            while self._due and self._due[0][0] <= due:
+                try:
+                    await self._match(self._due[0][1])
+                except StoreError as error:
+                    log.warning("%s", error)
+                    await asyncio.sleep(_AGAIN)
+                    break
+                self._due.popleft()
 
     async def _match(self, cdr: Cdr) -> None:
         intervals = await self._intervals(cdr)

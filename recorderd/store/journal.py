@@ -60,7 +60,7 @@ class Journal:
         self._away = self._off_disk = False
         self._lock: int | None = None
         self._syncing: asyncio.Task[None] | None = None
-        self._wake, self._empty = asyncio.Event(), asyncio.Event()
+        self._wake, self._empty, self._fewer = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._open_folder()
         if not self._segments:
             self._empty.set()
@@ -104,6 +104,13 @@ class Journal:
                 await self._wake.wait()
                 await asyncio.sleep(GATHER_SECONDS)
             await self._insist(self._store_oldest)
+
+    async def catch_up(self) -> None:
+        """Wait until no row waits that was written before, while `run` is running."""
+        rows = self.written
+        while self.stored < rows:
+            self._fewer.clear()
+            await self._fewer.wait()
 
     async def drain(self, seconds: float) -> bool:
         """Wait until no row waits, while `run` is running; whether that came to pass in time."""
@@ -152,6 +159,7 @@ class Journal:
         # Nobody else takes a segment away but `_forget_oldest`, which leaves the first one alone.
         self._segments.popleft()
         self._lag -= len(segment)
+        self._fewer.set()
         segment.remove()
         self._set_aside(segment, torn, refused)
         if not self._segments:
@@ -237,6 +245,7 @@ class Journal:
         if len(in_memory) >= MEMORY_SEGMENTS:
             self._segments.remove(in_memory[0])
             self._lag -= len(in_memory[0])
+            self._fewer.set()
             self._tell(
                 "rows-lost", f"{len(in_memory[0])} rows are lost: neither database nor disk takes them"
             )
