@@ -28,8 +28,8 @@ _SILENT = 0.5
 # Comfort noise comes in a few packets a second and makes no sound in the file.
 _FEWEST = 12.0
 # The last look at the file may be a quarter of a second old; the rest is what was counted and not written.
-_MARGIN = 0.5
-_RECOUNT = 10.0
+_MARGIN = 0.6
+_RECOUNT = 5.0
 _USUAL = 50.0
 _STEADY = 8
 
