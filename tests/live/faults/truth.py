@@ -94,7 +94,7 @@ def judge(
     ticker: Ticker,
 ) -> list[Verdict]:
     """Hold every talk against all files and all intervals. `ticker` tells when a frame was said."""
-    heard = _heard(talks, files)
+    heard = _heard(talks, files, ticker)
     pairs = set(wanted)
     by_pair: dict[frozenset[str], list[Interval]] = {}
     for interval in intervals:
@@ -105,17 +105,22 @@ def judge(
     ]
 
 
-def _heard(talks: Sequence[Talk], files: Iterable[Path]) -> dict[tuple[str, int], int]:
-    """How often each frame of each extension is on the disk."""
+def _heard(talks: Sequence[Talk], files: Iterable[Path], ticker: Ticker) -> dict[tuple[str, int], int]:
+    """How often each frame of each extension is on the disk.
+
+    The ear must know near which frame a file begins, or it takes short sounds for others of their kind: its name
+    ends in the caller's uniqueid, whose first part is the second when that channel was made.
+    """
     found: Counter[tuple[str, int]] = Counter()
     voices = {number: talk.voices[number] for talk in talks for number in talk.pair}
     pairs = {frozenset(talk.pair) for talk in talks}
-    first = {frozenset(talk.pair): min(talk.said[talk.pair[0]], default=0) for talk in reversed(talks)}
     for file in files:
         numbers = frozenset(file.name.split("-")[1:3])
         if numbers in pairs:
             sound = signals.load(file)
-            runs = signals.hear(sound, [voices[number] for number in numbers], near=first[numbers])
+            began = float(file.name.split("-")[5].partition(".")[0])
+            near = ticker.number_at(began)
+            runs = signals.hear(sound, [voices[number] for number in numbers], near=near)
             for number in numbers:
                 found.update((number, frame) for frame in signals.frames_of(runs[voices[number]]))
     return found
