@@ -40,6 +40,9 @@ _NOBODY_HEARS = "holding_bridge"
 # Channels that are gone are remembered for a while: an AGI request or a list may still speak of them.
 _DEPARTED = 1000
 _TEXTS = 4096
+# Whoever can speak AGI to us can invent channels: so long, and so many, are held that Asterisk never spoke of.
+_ASKED_SECONDS = 60.0
+_ASKED = 1000
 _DEPARTED_SECONDS = 60.0
 _LISTED_AFTER_HANGUP = 1.0
 _DIALLED = re.compile(r"[0-9*#+A-Za-z_]{2,80}")
@@ -141,6 +144,7 @@ class Calls:
         self._by_name: dict[str, str] = {}
         self._departed: dict[str, float] = {}
         self._texts: dict[str, str] = {}
+        self._only_asked: dict[str, float] = {}
         self._unheard_since = 0.0
         self._learn: Mapping[type[events.Event], Callable[[Any], set[str]]] = MappingProxyType(
             {
@@ -241,6 +245,12 @@ class Calls:
             zone=zone,
         )
 
+    def invented(self, at: float) -> list[str]:
+        """Channels that the dialplan asked for and of which Asterisk never spoke, for so long or so many of them."""
+        surplus = len(self._only_asked) - _ASKED
+        asked = enumerate(self._only_asked.items())
+        return [u for place, (u, since) in asked if place < surplus or at - since > _ASKED_SECONDS]
+
     def named(self, name: str) -> Channel | None:
         """A channel by its name."""
         uniqueid = self._by_name.get(name)
@@ -281,6 +291,9 @@ class Calls:
         if self._is_late(event):
             return set()
         learn = self._learn.get(type(event))
+        if self._only_asked and learn is not None and type(event) is not events.Consult:
+            for named in ("uniqueid", "dest_uniqueid"):
+                self._only_asked.pop(getattr(event, named, ""), None)
         return learn(event) if learn else set()
 
     def _newchannel(self, event: events.Newchannel) -> set[str]:
@@ -301,6 +314,8 @@ class Calls:
         return set()
 
     def _consult(self, event: events.Consult) -> set[str]:
+        if event.uniqueid not in self.channels:
+            self._only_asked[event.uniqueid] = event.at
         channel = self._see(event.uniqueid, event.channel, event.linkedid)
         channel.number = channel.number or self._same(event.caller_id_num)
         channel.consulted = event.callees
@@ -456,7 +471,8 @@ class Calls:
         del self.channels[uniqueid]
         if self._by_name.get(channel.name) == uniqueid:
             del self._by_name[channel.name]
-        self._departed[uniqueid] = at
+        if self._only_asked.pop(uniqueid, None) is None:
+            self._departed[uniqueid] = at
         if len(self._departed) > _DEPARTED:
             del self._departed[next(iter(self._departed))]
         return moved
@@ -467,6 +483,7 @@ class Calls:
         One that came into its bridge while nobody told us did so when it was answered, as far as can be known.
         """
         unheard_since, self._unheard_since = self._unheard_since, 0.0
+        self._only_asked.clear()
         moved = set(self.channels)
         listed = {live.uniqueid: live for live in event.channels}
         for uniqueid in [u for u in self.channels if u not in listed]:

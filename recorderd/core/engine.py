@@ -183,7 +183,10 @@ class Engine:
     # --- what is learnt ------------------------------------------------------------------------
 
     def _tick(self, event: events.Tick) -> set[str]:
-        return self.recorder.due(event.at) | presses.overdue(self.talks, event.at, self.out)
+        touched = self.recorder.due(event.at) | presses.overdue(self.talks, event.at, self.out)
+        if not self.deaf and (invented := self.calls.invented(event.at)):
+            touched |= self._vanish(dict.fromkeys(invented, event.at))
+        return touched
 
     def _monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
         touched = self.recorder.monitor_stopped(event)
