@@ -59,7 +59,7 @@ async def test_sixty_calls_without_a_fault_raise_no_alarm(tmp_path: Path) -> Non
 
 def _assert_no_alarm(played: Run) -> None:
     _assert_nothing_untold(played, RECOVERY)
-    assert [str(v) for v in played.of("told")] == []
+    assert [str(v) for v in played.of("told") if v.missing_ms > NOISE_MS] == []
     assert [str(v) for v in played.verdicts if v.doubled_ms > NOISE_MS] == []
     assert [alarm.sentence for alarm in played.alarms] == []
     assert not played.left
