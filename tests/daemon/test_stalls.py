@@ -114,7 +114,7 @@ def spans(turns: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 turns = st.lists(st.tuples(st.floats(0.3, 25.0), st.floats(0.1, 12.0)), min_size=1, max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(turns=turns, unwritten=st.sampled_from([0, 30, 50]), phase=st.floats(0.0, SEEN_SECONDS))
 def test_a_file_that_grows_as_sound_comes_is_never_told(
     turns: list[tuple[float, float]], unwritten: int, phase: float
@@ -124,7 +124,7 @@ def test_a_file_that_grows_as_sound_comes_is_never_told(
     assert line.play(sum(map(sum, turns))) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(dead_at=st.floats(0.0, 90.0), phase=st.floats(0.0, SEEN_SECONDS))
 def test_in_a_steady_call_a_stall_is_told_within_three_seconds_and_a_look(
     dead_at: float, phase: float
