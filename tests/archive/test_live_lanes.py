@@ -27,7 +27,7 @@ Spans = list[tuple[float, float]]
 ALIGNED_MS = 60
 
 
-@pytest.fixture(params=[22, 16])
+@pytest.fixture(params=[22, pytest.param(16, marks=pytest.mark.full)])
 def asterisk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Asterisk]:
     started = Asterisk.start(request.param, tmp_path / "asterisk")
     yield started

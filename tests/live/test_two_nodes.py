@@ -218,6 +218,7 @@ async def test_a_call_on_each_of_two_pbxs_is_listed_and_played_by_range_from_one
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.full
 async def test_a_daemon_that_starts_again_takes_up_its_own_calls_and_not_the_other_nodes(
     house: House,
 ) -> None:
@@ -243,6 +244,7 @@ async def test_a_daemon_that_starts_again_takes_up_its_own_calls_and_not_the_oth
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.full
 async def test_a_deletion_asked_for_in_the_panel_is_carried_out_where_the_file_is(house: House) -> None:
     first, second = house.nodes.values()
     async with running(house):
