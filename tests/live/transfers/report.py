@@ -1,11 +1,12 @@
 """The dated table of docs/transfers.md: the matrix on both versions, and every transfer twenty times on 22.
 
-python -m tests.live.transfers.report [--repeat 20] [--write docs/transfers.md]
+python -m tests.live.transfers.report [--no-matrix] [--repeat 20] [--write docs/transfers.md]
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -107,50 +108,36 @@ def kind_of(scenario: Scenario) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--no-matrix", action="store_true", help="only the repetitions")
     parser.add_argument("--repeat", type=int, default=20)
     parser.add_argument("--at-once", type=int, default=10, help="calls at a time in the repetitions")
     parser.add_argument("--write", type=Path)
     asked = parser.parse_args()
-    text = [_INTRODUCTION.format(today=date.today().isoformat(), count=len(SCENARIOS))]
-    for version in (22, 16):
+    for version in () if asked.no_matrix else (22, 16):
         results: dict[str, Result] = {kind: Result() for kind in KINDS}
         for scenario, verdict in played(version, SCENARIOS, play.AT_ONCE):
             results[kind_of(scenario)].add(verdict)
-        text += [f"## The matrix on Asterisk {version}", "", table("kind of call", results), ""]
-        print(text[-2], flush=True)
+        _tell(asked.write, f"The matrix on Asterisk {version}", play.AT_ONCE, table("kind of call", results))
     repeated: dict[str, Result] = {}
     for scenario, verdict in played(22, twenty_times(asked.repeat), asked.at_once):
         repeated.setdefault(scenario.name.rpartition(" #")[0], Result()).add(verdict)
-    text += [f"## Every transfer {asked.repeat} times on Asterisk 22", "", table("transfer", repeated), ""]
-    text.append(_ENDING)
-    whole = "\n".join(text)
-    print(whole)
-    if asked.write:
-        asked.write.write_text(whole)
+    _tell(
+        asked.write,
+        "Every transfer again and again on Asterisk 22",
+        asked.at_once,
+        table("transfer", repeated),
+    )
 
 
-_INTRODUCTION = """# The transfer matrix, heard
-
-Made on {today} by `python -m tests.live.transfers.report`, beside real Asterisks and real SIP telephones over
-loopback, on two cores that others use too, six to ten scenarios at a time. {count} scenarios; what each is, stands in
-`tests/live/transfers/cases`.
-
-Every telephone says a voice of its own whose 20 ms frames are numbered, and keeps what it hears. From that alone it is
-known, frame by frame, who was in conversation with whom, and the policies of those say what had to be recorded and
-what must not be. Then the files are listened to. A frame that somebody heard, in a company that is to be recorded,
-is *required*; one that was heard in a company with somebody who is never recorded is *forbidden*. Nothing of this
-comes from recorderd.
-
-A play is without fault when everything that had to be there is there (no gap over 300 ms), no forbidden millisecond is,
-nothing is there twice, no file mixes two conversations, the files of one conversation are one story, and every CDR row
-leads to the audio of its seconds and to no other: by `recordingfile` as FreePBX reads it, and by our own links.
-"""
-_ENDING = """## What is missing
-
-Nearly all that is missing are single frames (20 ms) at the edges: of the party who is called, the frame that is under
-way while Asterisk makes the bridge, and of everybody the frame that is under way at the goodbye. With longer calls
-than these (four seconds between two transfers) their share vanishes.
-"""
-
-if __name__ == "__main__":
-    main()
+def _tell(page: Path | None, heading: str, at_once: int, rows: str) -> None:
+    """Print a section, and put it into the page in the place of the one with its heading, else before the last."""
+    made = f"Made on {date.today().isoformat()}, up to {at_once} scenarios at a time."
+    section = f"## {heading}\n\n{made}\n\n{rows}\n\n"
+    print(section, flush=True)
+    if page is None:
+        return
+    sections = re.split(r"^(?=## )", page.read_text(), flags=re.MULTILINE)
+    old = [n for n, text in enumerate(sections) if text.startswith(f"## {heading}\n")]
+    at = old[0] if old else len(sections) - 1
+    sections[at : at + len(old)] = [section]
+    page.write_text("".join(sections))
