@@ -1,4 +1,4 @@
-"""The dated table of docs/transfers.md: the matrix on both versions, and every transfer twenty times on 22.
+"""The dated tables of docs/transfers.md: the matrix on both versions, and every transfer twenty times on 22.
 
 python -m tests.live.transfers.report [--no-matrix] [--repeat 20] [--write docs/transfers.md]
 """
@@ -141,3 +141,7 @@ def _tell(page: Path | None, heading: str, at_once: int, rows: str) -> None:
     at = old[0] if old else len(sections) - 1
     sections[at : at + len(old)] = [section]
     page.write_text("".join(sections))
+
+
+if __name__ == "__main__":
+    main()
