@@ -21,7 +21,6 @@ from recorderd.cli.storing import who, with_store
 from recorderd.config import Config
 
 if TYPE_CHECKING:
-    from recorderd.archive.keyring import Keyring
     from recorderd.core.chain import ChainHead
     from recorderd.daemon.bundle import Made
     from recorderd.daemon.proof import Report
@@ -40,13 +39,13 @@ def _verify(args: argparse.Namespace, config: Config) -> int:
 
     async def work(store: Store) -> Report:
         from recorderd.daemon import heads
-        from recorderd.daemon.buckets import bucket_of
+        from recorderd.daemon.buckets import bucket_of, keyring_of
         from recorderd.daemon.proof import Proof
 
         filed = await asyncio.to_thread(heads.read, config.state)
         proof = Proof(
             store, config.spool.monitor, public_key=public_key, filed=filed, published=published,
-            keys=_keyring(config), node=config.node, bucket=bucket_of(config),
+            keys=keyring_of(config), node=config.node, bucket=bucket_of(config),
         )  # fmt: skip
         return await proof.run(since)
 
@@ -69,12 +68,6 @@ def _public_key(given: str | None, config: Config) -> str:
     if not config.signing_key.exists():
         return ""
     return signing.load(config.signing_key, make=False).public
-
-
-def _keyring(config: Config) -> Keyring:
-    from recorderd.archive.keyring import Keyring
-
-    return Keyring(config.archive.encryption.keys, config.archive.encryption.key_id)
 
 
 def _published(path: str | None) -> list[ChainHead]:
@@ -131,7 +124,7 @@ def _export(args: argparse.Namespace, config: Config) -> int:
 
     async def work(store: Store) -> Made:
         from recorderd.archive import signing
-        from recorderd.daemon.buckets import bucket_of
+        from recorderd.daemon.buckets import bucket_of, keyring_of
         from recorderd.daemon.bundle import Exporter, Wish
         from recorderd.daemon.ids import new_id
         from recorderd.daemon.keeper import Keeper
@@ -140,7 +133,7 @@ def _export(args: argparse.Namespace, config: Config) -> int:
         recordings = await wanted(store, args.call, args.person, since, until)
         if not recordings:
             raise Wrong("there is no such recording", Exit.NO)
-        keys = _keyring(config)
+        keys = keyring_of(config)
         keeper = Keeper(store, config.spool.monitor, config.state, time.time, new_id, node=config.node)
         bucket = bucket_of(config)
         key = signing.load(config.signing_key)

@@ -29,10 +29,10 @@ def _keys(args: argparse.Namespace, config: Config) -> int:
 
 
 def _list(args: argparse.Namespace, config: Config) -> int:
-    from recorderd.archive.keyring import Keyring
+    from recorderd.daemon.buckets import keyring_of
 
     encryption = config.archive.encryption
-    ring = Keyring(encryption.keys, encryption.key_id)
+    ring = keyring_of(config)
     counts = _rotating(config, lambda rotation: rotation.count())
     ids = list(dict.fromkeys([*encryption.keys, *(id for id in counts if id not in ("", "?"))]))
     data: dict[str, Any] = {

@@ -22,7 +22,6 @@ from recorderd.agi.server import Settings as AgiSettings
 from recorderd.ami import AmiSettings, AsteriskLink
 from recorderd.archive import endings
 from recorderd.archive.archive import Archive
-from recorderd.archive.keyring import Keyring
 from recorderd.archive.places import Places
 from recorderd.archive.watch import Watcher
 from recorderd.config import Config, load
@@ -35,6 +34,7 @@ from recorderd.core.rows import Cdr, Conversation, Lane, Outcome, Recording, Row
 from recorderd.daemon import interpreter, water
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
+from recorderd.daemon.buckets import keyring_of
 from recorderd.daemon.desk import Desk
 from recorderd.daemon.disks import Disks
 from recorderd.daemon.ends import Ends
@@ -126,7 +126,7 @@ class Service:
         self.indexer = Indexer(self.store, self.journal, config.names, time.time)
         self.notary = Notary(
             self.store, config.spool.monitor, state, config.signing_key, time.time, self.alarms.say,
-            Keyring(config.archive.encryption.keys, config.archive.encryption.key_id), node=config.node,
+            keyring_of(config), node=config.node,
         )  # fmt: skip
         self.linker = Linker(
             self.store,

@@ -23,13 +23,13 @@ from recorderd.panel.ports import (
     Role,
     Viewer,
 )
+from recorderd.panel.rights import EXTENSION
 from recorderd.store.abc import Store
 from recorderd.store.panel import UserRow
 
 CODE_SECONDS = 86_400
 LOGIN = re.compile(r"[a-z0-9][a-z0-9_.@-]{0,63}")
-EXTENSION = re.compile(r"[0-9*#+]{1,32}")
-_SCOPE = re.compile(r"@[A-Za-z0-9][A-Za-z0-9_.-]{0,63}|[0-9*#+]{1,32}")
+_SCOPE = re.compile(rf"@[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}|{EXTENSION.pattern}")
 _MOST_SCOPE = 500
 # A change of one of these changes what somebody may: his sessions end, so that none has more than he has now.
 POWER = ("role", "scope", "rights", "extension")

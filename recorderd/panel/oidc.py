@@ -23,8 +23,9 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from recorderd.config.sections import Oidc
 from recorderd.errors import ConfigError, RecorderdError
-from recorderd.panel.accounts import EXTENSION, LOGIN
+from recorderd.panel.accounts import LOGIN
 from recorderd.panel.ports import Departure
+from recorderd.panel.rights import EXTENSION
 
 # Public keys only: with a shared secret among them, a provider's public key could be taken for one.
 ALGORITHMS = (

@@ -30,7 +30,8 @@ MOST: Mapping[Role, frozenset[Right]] = {
 }
 # Who sees everybody's calls.
 _ALL = (Role.AUDITOR, Role.ADMINISTRATOR)
-_EXTENSION = re.compile(r"[0-9*#+]{1,32}")
+# A telephone number of the house, as people and providers write it.
+EXTENSION = re.compile(r"[0-9*#+]{1,32}")
 
 
 def rights_of(user: UserRow) -> frozenset[Right]:
@@ -49,7 +50,7 @@ def scope_of(user: UserRow, lists: Mapping[str, Iterable[str]]) -> frozenset[str
     if Role(user.role) is Role.SUPERVISOR:
         for word in user.scope:
             seen.update(lists.get(word[1:], ()) if word.startswith("@") else (word,))
-    return frozenset(word for word in seen if _EXTENSION.fullmatch(word))
+    return frozenset(word for word in seen if EXTENSION.fullmatch(word))
 
 
 def viewer(
