@@ -15,7 +15,6 @@ from tests.live.faults import disk
 from tests.live.faults.injector import BY_NAME, chosen
 from tests.live.faults.report import CLOCK, NAMES, nightly, write_clean
 from tests.live.faults.run import BAD, RECOVERY, Run, lines, run, table
-from tests.live.faults.truth import NOISE_MS
 
 pytestmark = [
     pytest.mark.live,
@@ -60,8 +59,7 @@ async def test_forty_calls_without_a_fault_raise_no_alarm(tmp_path: Path) -> Non
 
 def _assert_no_alarm(played: Run) -> None:
     _assert_nothing_untold(played, RECOVERY)
-    assert [str(v) for v in played.of("told") if v.missing_ms > NOISE_MS] == []
-    assert [str(v) for v in played.verdicts if v.doubled_ms > NOISE_MS] == []
+    assert [str(v) for v in played.of("told")] == []
     assert [alarm.sentence for alarm in played.alarms] == []
     assert not played.left
 

@@ -26,10 +26,7 @@ _TOLERANCE_MS, _TOLERANCE = 200, 0.01
 # What ledger and telephones may differ by: each counts edges its own way.
 _SLACK_MS = 300
 # Single frames that the ear takes for others where two voices meet on a busy machine.
-NOISE_MS = 300
-# A recorder whose file fails is replaced before it is stopped, and both hear the same for that long, not quite
-# laid over each other: an echo, nothing lost.
-_ECHO_MS = 1000
+_NOISE_MS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class Verdict:
 
     @property
     def kind(self) -> str:
-        if self.doubled_ms > _ECHO_MS:
+        if self.doubled_ms > _NOISE_MS:
             return "doubled"
         if self.unaccounted_ms > max(_SLACK_MS, self.talk.ms * 0.05):
             return "unaccounted"
