@@ -38,8 +38,9 @@ def _verify(args: argparse.Namespace, config: Config) -> int:
     public_key = _public_key(args.key, config)
 
     async def work(store: Store) -> Report:
-        from recorderd.daemon import heads
-        from recorderd.daemon.buckets import bucket_of, keyring_of
+        from recorderd.clerk import heads
+        from recorderd.clerk.entries import keyring_of
+        from recorderd.daemon.buckets import bucket_of
         from recorderd.daemon.proof import Proof
 
         filed = await asyncio.to_thread(heads.read, config.state)
@@ -73,7 +74,7 @@ def _public_key(given: str | None, config: Config) -> str:
 def _published(path: str | None) -> list[ChainHead]:
     if path is None:
         return []
-    from recorderd.daemon import heads
+    from recorderd.clerk import heads
 
     try:
         found = heads.parse(Path(path).read_bytes())
@@ -124,7 +125,8 @@ def _export(args: argparse.Namespace, config: Config) -> int:
 
     async def work(store: Store) -> Made:
         from recorderd.archive import signing
-        from recorderd.daemon.buckets import bucket_of, keyring_of
+        from recorderd.clerk.entries import keyring_of
+        from recorderd.daemon.buckets import bucket_of
         from recorderd.daemon.bundle import Exporter, Wish
         from recorderd.daemon.ids import new_id
         from recorderd.daemon.keeper import Keeper
@@ -177,8 +179,8 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _evidence(args: argparse.Namespace, config: Config) -> int:
     from recorderd.archive import signing
+    from recorderd.clerk import heads
     from recorderd.core import chain
-    from recorderd.daemon import heads
     from recorderd.daemon.policies import state_folder
 
     state = state_folder(config)

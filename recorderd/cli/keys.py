@@ -29,7 +29,7 @@ def _keys(args: argparse.Namespace, config: Config) -> int:
 
 
 def _list(args: argparse.Namespace, config: Config) -> int:
-    from recorderd.daemon.buckets import keyring_of
+    from recorderd.clerk.entries import keyring_of
 
     encryption = config.archive.encryption
     ring = keyring_of(config)
@@ -100,7 +100,8 @@ def _rotated_text(done: Rotated, config: Config) -> str:
 
 def _rotating(config: Config, work: Callable[[Rotation], Awaitable[T]]) -> T:
     async def ask(store: Store) -> T:
-        from recorderd.daemon.buckets import keyring_of, stock_of
+        from recorderd.clerk.entries import keyring_of
+        from recorderd.daemon.buckets import stock_of
         from recorderd.daemon.ids import new_id
         from recorderd.daemon.keeper import Keeper
         from recorderd.daemon.rotation import Rotation

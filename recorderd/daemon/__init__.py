@@ -7,7 +7,6 @@ brain        what the dialplan is answered from (the AGI thread)
 desk         what the control socket is answered from
 ends         when channels ended that nobody told us of
 interpreter  how Python itself is set
-linker       CDR rows to recordings, and calls that nobody told us of
 alarms       whom to tell, and how
 spool        folders before Asterisk needs them, files that go
 metrics      Prometheus

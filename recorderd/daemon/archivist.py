@@ -20,11 +20,12 @@ from pathlib import Path
 
 from recorderd import notify
 from recorderd.archive.encode import MachineFault
+from recorderd.clerk.entries import keyring_of
 from recorderd.config import Config
 from recorderd.core.keeping import KeepState, Kept
 from recorderd.core.rows import Recording, Row
 from recorderd.daemon.alarms import Alarms
-from recorderd.daemon.buckets import NOBODY_WAITS, keyring_of, stock_of
+from recorderd.daemon.buckets import NOBODY_WAITS, stock_of
 from recorderd.daemon.chores import Chores, bucket_waits
 from recorderd.daemon.ids import new_id
 from recorderd.daemon.keeper import Keeper

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recorderd.archive.keyring import Keyring
+from recorderd.clerk.entries import keyring_of
 from recorderd.config import Config
 from recorderd.daemon.stock import Stock
 from recorderd.errors import ConfigError
@@ -40,11 +40,6 @@ def bucket_of(config: Config, seconds: float = NOBODY_WAITS) -> Bucket | None:
         credentials=settings.credentials,
     )
     return Bucket(address, seconds=seconds)
-
-
-def keyring_of(config: Config) -> Keyring:
-    """The archive's keys."""
-    return Keyring(config.archive.encryption.keys, config.archive.encryption.key_id)
 
 
 def stock_of(config: Config, store: Store, seconds: float = NOBODY_WAITS) -> Stock | None:

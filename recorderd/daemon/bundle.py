@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recorderd.archive import files, sealed, signing, verify_bundle
+from recorderd.clerk import entries, heads
 from recorderd.core import chain
 from recorderd.core.chain import ChainEntry, ChainHead, Draft, Kind
 from recorderd.core.keeping import Copy, holds
 from recorderd.core.rows import Recording, Row
-from recorderd.daemon import bundle_readme, entries, heads
+from recorderd.daemon import bundle_readme
 from recorderd.daemon.keeper import Keeper
 from recorderd.daemon.place import Place, Source
 from recorderd.daemon.proof_of_one import Known

@@ -45,7 +45,7 @@ class Desk:
                 "version": s.link.version,
                 "trouble": str(trouble) if trouble else "",
             },
-            "store": {"away": s.journal_away, "journal": s.journal.lag, "cdrs_waiting": s.linker.waiting},
+            "store": {"away": s.journal_away, "journal": s.journal.lag, "cdrs_waiting": s.clerk.waiting},
             "policy": {
                 "version": engine.policy.version,
                 "extensions": len(engine.policy.extensions),

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recorderd.archive import disposal
+from recorderd.clerk import entries
 from recorderd.core import keeping, retention
 from recorderd.core.keeping import Erasure, Hold, KeepState, Kept, Subject, Tag
 from recorderd.core.retention import Verdict
 from recorderd.core.rows import Recording, RecordingState
-from recorderd.daemon import entries
 from recorderd.daemon import erasures as memory
 from recorderd.daemon.stock import Stock
 from recorderd.errors import AudioError

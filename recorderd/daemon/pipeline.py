@@ -17,11 +17,11 @@ from pathlib import Path
 from recorderd.archive import disposal, encode, peaks, sealed, sources
 from recorderd.archive.formats import FORMATS
 from recorderd.archive.keyring import Keyring
+from recorderd.clerk import entries
 from recorderd.config import sections
 from recorderd.core import keeping, retention, sides
 from recorderd.core.keeping import KeepState, Kept, Subject
 from recorderd.core.rows import Lane, Recording, RecordingState
-from recorderd.daemon import entries
 from recorderd.daemon.keeper import Keeper, new_row
 from recorderd.daemon.stock import Stock
 from recorderd.errors import AudioError

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recorderd.archive import sealed, signing
+from recorderd.clerk import entries
 from recorderd.core import chain
 from recorderd.core.chain import OPENING, ChainEntry, ChainHead
 from recorderd.core.chain_walk import Fault, Walk, check_heads
 from recorderd.core.rows import Recording, Row
-from recorderd.daemon import entries, proof_of_one
+from recorderd.daemon import proof_of_one
 from recorderd.daemon.place import Place
 from recorderd.daemon.proof_of_one import Known
 from recorderd.store.abc import Store

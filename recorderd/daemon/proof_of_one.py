@@ -12,11 +12,11 @@ from functools import partial
 from typing import Any
 
 from recorderd.archive import fingerprints, sealed
+from recorderd.clerk.entries import LATE, named
 from recorderd.core.chain import OPENING, ChainEntry, Kind
 from recorderd.core.chain_walk import Fault
 from recorderd.core.keeping import IN_PLACE, KeepState, Kept
 from recorderd.core.rows import Recording
-from recorderd.daemon.entries import LATE, named
 from recorderd.daemon.place import Place
 from recorderd.errors import AudioError
 

@@ -24,25 +24,22 @@ from recorderd.archive import endings
 from recorderd.archive.archive import Archive
 from recorderd.archive.places import Places
 from recorderd.archive.watch import Watcher
+from recorderd.clerk.process import ClerkProcess
 from recorderd.config import Config, load
 from recorderd.control.server import ControlServer
 from recorderd.core import commands, events
 from recorderd.core.engine import Engine, Settings
 from recorderd.core.places import FROZEN
 from recorderd.core.policy import Mode, Policy
-from recorderd.core.rows import Cdr, Conversation, Lane, Outcome, Recording, Row
+from recorderd.core.rows import Conversation, Lane, Outcome, Recording, Row
 from recorderd.daemon import interpreter, water
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
-from recorderd.daemon.buckets import keyring_of
 from recorderd.daemon.desk import Desk
 from recorderd.daemon.disks import Disks
 from recorderd.daemon.ends import Ends
 from recorderd.daemon.ids import new_id
-from recorderd.daemon.indexer import Indexer
-from recorderd.daemon.linker import Linker
 from recorderd.daemon.metrics import Metrics, Times
-from recorderd.daemon.notary import Notary
 from recorderd.daemon.policies import Policies, state_folder
 from recorderd.daemon.spool import Spool
 from recorderd.daemon.stalls import Packets, Stalls
@@ -51,7 +48,6 @@ from recorderd.daemon.troubles import Troubles
 from recorderd.daemon.water import Water
 from recorderd.errors import AmiError, ConfigError, StoreError
 from recorderd.store import open_store
-from recorderd.store.asterisk_cdr import AsteriskCdrTable
 from recorderd.store.journal import Journal
 
 log = logging.getLogger("recorderd")
@@ -75,7 +71,10 @@ class Service:
         self.recorder_times, self.agi_times = Times(), Times()
         state = state_folder(config)
         self.store = open_store(config.store.url)
-        self.journal = Journal(state / "journal", self.store, tell=self._journal_says)
+        self.clerk = ClerkProcess(
+            config, lambda: self.policies.policy, lambda: self.journal.catch_up(), self._clerk_says
+        )
+        self.journal = Journal(state / "journal", self.clerk, tell=self._journal_says)
         self.alarms = Alarms(config.alarms, self.journal.write, node=config.node)
         self.policies = Policies(config, self.store, self._policy_changed, self.alarms.say)
         lanes = (config.spool.lanes, *config.spool.fallback)
@@ -122,22 +121,6 @@ class Service:
         self.disks = Disks((*lanes, config.spool.monitor))
         self.archive = Archive(self.board.put, self.link.now)
         self.spool = Spool((config.spool.monitor, *lanes), config.zone, self.alarms.say)
-        table = self._cdr_table()
-        self.indexer = Indexer(self.store, self.journal, config.names, time.time)
-        self.notary = Notary(
-            self.store, config.spool.monitor, state, config.signing_key, time.time, self.alarms.say,
-            keyring_of(config), node=config.node,
-        )  # fmt: skip
-        self.linker = Linker(
-            self.store,
-            self.journal,
-            lambda: self.policies.policy,
-            config.names,
-            time.time,
-            table,
-            writable=config.cdr.writable,
-            matched=self._cdr_matched,
-        )
         self.brain = Brain(lambda: self.policies.policy, config.names, self.board)
         self.agi = FastAgiServer(
             self.brain,
@@ -148,7 +131,6 @@ class Service:
         )
         self.metrics = Metrics(self._figures)
         self.control = ControlServer(Desk(self, self.reload), config.control.socket, config.control.group)
-        self.board.on_row = self._row_saved
         self.board.connect(
             {
                 commands.MixMonitor: self.link.execute,
@@ -175,17 +157,6 @@ class Service:
         self._lost_at = 0.0
         self._going_down = False
 
-    def _cdr_table(self) -> AsteriskCdrTable | None:
-        cdr = self.config.cdr
-        if cdr.source == "ami":
-            return None
-        return AsteriskCdrTable(
-            cdr.source,
-            zone=self.config.zone,
-            table=cdr.table,
-            on_bad=lambda sentence: log.warning("%s", sentence),
-        )
-
     # --- life ----------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -194,6 +165,7 @@ class Service:
             log.warning("%s", warning)
         for fault in await asyncio.to_thread(self.spool.make_days):
             self.alarms.say("spool", fault)
+        self._task(self.clerk.run())
         await self.policies.begin()
         self._task(self.journal.run())
         await self._restore()
@@ -207,10 +179,6 @@ class Service:
             self.link.run(),
             self._ticks(),
             self.policies.follow(),
-            self.linker.run(),
-            self.linker.follow_table(),
-            self.indexer.run(),
-            self.notary.run(),
             self.alarms.run(),
             self.spool.run(),
             self.places.run(),
@@ -375,27 +343,16 @@ class Service:
             row = replace(row, node=self.config.node)
         self.journal.write(row)
 
-    def _row_saved(self, row: Row) -> None:
-        """The ledger grew: those who read it look again."""
-        self.linker.hear(row)
-        self.indexer.hear(row)
-        self.notary.hear(row)
-
-    def _cdr_matched(self, cdr: Cdr) -> None:
-        """What came of it is on its way to the store."""
-        self.indexer.matched(cdr)
-        self.notary.matched(cdr)
-
     def _take_in(self, event: events.Event) -> None:
         """Into the engine, and to those who must know when the link comes and goes."""
         self.board.put(event)
         if isinstance(event, events.Resync):
-            self.linker.hearing(event.at)
+            self.clerk.hearing(event.at)
             self._task(self.policies.mirror(self.link))
             log.info("Asterisk %s: %d channels", self.link.version, len(event.channels))
             notify.status(f"beside Asterisk {self.link.version}")
         elif isinstance(event, events.ConnectionLost):
-            self.linker.deaf(event.at)
+            self.clerk.deaf(event.at)
             notify.status(f"without Asterisk: {event.reason}")
             self._lost_at = self.link.now()
 
@@ -418,8 +375,14 @@ class Service:
         if not hasattr(self, "board"):
             return
         self.board.put(events.PolicyChanged(at=self.link.now(), policy=policy))
+        self.clerk.policy_changed()
         if self.link.connected:
             self._task(self.policies.mirror(self.link))
+
+    def _clerk_says(self, kind: str, sentence: str) -> None:
+        """Of rows on their way to the store, unless we are going ourselves."""
+        if not self._stopping.is_set():
+            self.alarms.say(kind, sentence)
 
     def _journal_says(self, kind: str, sentence: str) -> None:
         if kind in ("database-away", "database-back"):
@@ -484,7 +447,7 @@ class Service:
             "recorder_start_seconds": self.recorder_times,
             "database_away": self.journal_away,
             "journal_rows": self.journal.lag,
-            "cdrs_waiting": self.linker.waiting,
+            "cdrs_waiting": self.clerk.waiting,
             "mixes_waiting": self.archive.waiting,
             "policy_version": status.policy.version,
             "disk_free_bytes": self.disks.free(),

@@ -40,7 +40,6 @@ class Switchboard:
         self._doers: Mapping[type[commands.Command], Doer] = {}
         self._answers: dict[str, Future[commands.Answer]] = {}
         self._armed: dict[str, list[Future[bool]]] = {}
-        self.on_row: Callable[[rows.Row], None] = lambda _row: None
 
     def connect(self, doers: Mapping[type[commands.Command], Doer]) -> None:
         """Say who does what. Once, before the first event."""
@@ -154,7 +153,6 @@ class Switchboard:
             write(command.row)
             if isinstance(command.row, rows.Interval):
                 self._log_interval(command.row)
-            self.on_row(command.row)
 
         return save
 

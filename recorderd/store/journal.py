@@ -11,14 +11,15 @@ import asyncio
 import fcntl
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from recorderd.core import rows
 from recorderd.errors import StoreError
 from recorderd.store import codec
-from recorderd.store.abc import RowRefused, Store
+from recorderd.store.abc import RowRefused
 from recorderd.store.segment import SUFFIX, Segment
 
 Tell = Callable[[str, str], None]
@@ -30,6 +31,13 @@ MEMORY_SEGMENTS = 400
 RETRY_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.0)
 # A transaction costs as much CPU as a dozen rows: those that come close together go together.
 GATHER_SECONDS = 0.25
+
+
+class Keeper(Protocol):
+    """Who has the rows at last: a `Store`, or somebody who has one. See there."""
+
+    async def migrate(self) -> None: ...
+    async def save(self, batch: Sequence[rows.Row]) -> None: ...
 
 
 class Journal:
@@ -48,7 +56,7 @@ class Journal:
     """
 
     def __init__(
-        self, folder: str | Path, store: Store, *, tell: Tell = lambda _kind, _sentence: None
+        self, folder: str | Path, store: Keeper, *, tell: Tell = lambda _kind, _sentence: None
     ) -> None:
         self._folder = Path(folder)
         self._store = store

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from recorderd.archive import signing
+from recorderd.clerk import heads
 from recorderd.core.keeping import KeepState, Kept
-from recorderd.daemon import heads
 from recorderd.store.abc import Store
 from tests import buckets
 from tests.cli.conftest import Program

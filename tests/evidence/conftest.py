@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from recorderd.archive import signing
-from recorderd.daemon import heads
+from recorderd.clerk import heads
+from recorderd.clerk.notary import SETTLE, Notary
 from recorderd.daemon.archivist import Archivist
-from recorderd.daemon.notary import SETTLE, Notary
 from recorderd.daemon.proof import Proof, Report
 from recorderd.store.abc import Store
 from tests.keeping.conftest import Clock, cluster, migrated_database, migrated_file, migrated_url  # noqa: F401

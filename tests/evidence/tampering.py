@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from recorderd.archive import signing
+from recorderd.clerk import heads
 from recorderd.core import chain
 from recorderd.core.chain import ChainEntry, ChainHead
-from recorderd.daemon import heads
 from recorderd.store import codec
 from recorderd.store.digests import digests
 from tests.keeping.world import DAY, START, World

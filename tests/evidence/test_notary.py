@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from recorderd.archive import fingerprints, keyring, signing
+from recorderd.clerk import heads
 from recorderd.core import chain, recordings, rows
 from recorderd.core.chain import Kind
-from recorderd.daemon import heads
 from recorderd.errors import EvidenceError
 from recorderd.store.abc import Store
 from tests.evidence.conftest import Told, kinds, notary_of, proven, settled, shortly_after, talked

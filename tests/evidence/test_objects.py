@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from recorderd.archive import signing, verify_bundle
-from recorderd.daemon import heads
-from recorderd.daemon.buckets import bucket_of, keyring_of
+from recorderd.clerk import heads
+from recorderd.clerk.entries import keyring_of
+from recorderd.clerk.notary import Notary
+from recorderd.daemon.buckets import bucket_of
 from recorderd.daemon.bundle import Exporter, Wish
 from recorderd.daemon.keeper import Keeper
-from recorderd.daemon.notary import Notary
 from recorderd.daemon.stock import Stock
 from recorderd.store.abc import Store
 from tests import buckets

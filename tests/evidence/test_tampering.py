@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from recorderd.archive import signing, verify_bundle
+from recorderd.clerk import heads
 from recorderd.core.chain_walk import Fault
-from recorderd.daemon import heads
 from recorderd.store.abc import Store
 from tests.evidence.conftest import archived_at, notary_of, proven, settled, shortly_after, talked
 from tests.evidence.tampering import DEEDS, Deed, Forger, committed

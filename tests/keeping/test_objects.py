@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from recorderd.archive import keyring, sealed
+from recorderd.clerk.entries import keyring_of
 from recorderd.core import coverage, keeping
 from recorderd.core.keeping import Copy, Hold, KeepState, Kept
 from recorderd.daemon.archivist import Archivist
-from recorderd.daemon.buckets import bucket_of, keyring_of, stock_of
+from recorderd.daemon.buckets import bucket_of, stock_of
 from recorderd.daemon.keeper import Keeper
 from recorderd.daemon.rotation import Rotation
 from recorderd.daemon.stock import Stock

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -72,10 +73,10 @@ class Plan:
         return [pair for pair in self.pairs if pair.wanted]
 
 
-@pytest.fixture(scope="module", params=[22, pytest.param(16, marks=pytest.mark.full)])
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("load")
-    with scene(request.param, folder, Plan.make().policy, endpoints=99) as played:
+# A house for each try: what came of one is in the ledger of its house.
+@pytest.fixture(params=[22, pytest.param(16, marks=pytest.mark.full)])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    with scene(request.param, tmp_path, Plan.make().policy, endpoints=99) as played:
         yield played
 
 

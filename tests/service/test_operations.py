@@ -11,9 +11,9 @@ from recorderd.core import ledger
 from recorderd.daemon import archivist, water
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("core", "daemon")
+ROOMS = ("core", "daemon", "clerk")
 # Names of methods that raise an alarm, and which of their arguments is its kind.
-RAISING = {"alarm": 1, "say": 0, "tell": 0, "_tell": 0, "_complain": 0}
+RAISING = {"alarm": 1, "say": 0, "tell": 0, "_tell": 0, "_complain": 0, "_say": 0}
 # Said by the journal to be told as news, not as an alarm: see Service._journal_says.
 GOOD_NEWS = ("-back", "-on-disk")
 

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from recorderd.clerk.linker import Linker
 from recorderd.core.calls import Names
 from recorderd.core.policy import Policy
-from recorderd.daemon.linker import Linker
 from recorderd.errors import StoreError
 from recorderd.store.asterisk_cdr import AsteriskCdrTable
 from recorderd.store.journal import Journal
@@ -249,12 +249,11 @@ async def test_calls_made_while_the_server_was_away_are_caught_up_and_their_rows
     ):
         journal.write(row)
     table = AsteriskCdrTable(server.url(database), zone=UTC)
-    linker = Linker(store, journal, Policy, Names, lambda: now, table, writable=True)
+    linker = Linker(store, journal.catch_up, Policy, Names, lambda: now, table, writable=True)
     server.stop()
     tasks = [asyncio.create_task(work()) for work in (journal.run, linker.run, linker.follow_table)]
     try:
-        linker.deaf(now - 60)
-        linker.hearing(now)
+        linker.deaf(((now - 60, now),))
         assert await journal.drain(5)
         await asyncio.to_thread(server.start)
         calldate = datetime.fromtimestamp(now - 51, UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -274,7 +273,7 @@ async def test_calls_made_while_the_server_was_away_are_caught_up_and_their_rows
             {**talk, "sequence": 1, "disposition": "NO ANSWER", "billsec": 0},
             {**talk, "sequence": 2, "recordingfile": "theirs.wav"},
         )
-        linker.hearing(now)
+        linker.deaf(((now - 60, now),))
         ours = sample.recording().name
         await eventually(
             lambda: completed(server, database, [ours, "", "theirs.wav"]), "the rows are completed"

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recorderd.archive import sealed, signing
+from recorderd.clerk import entries, heads
 from recorderd.core.chain import Draft
 from recorderd.core.rows import Cdr, Recording, RecordingState, Row
-from recorderd.daemon import entries, heads
 from recorderd.errors import AudioError, EvidenceError, StoreError
 from recorderd.store.abc import RECORDING_ENDS, Store
 
@@ -69,13 +69,13 @@ class Notary:
     # --- what the daemon tells ---------------------------------------------------------------------
 
     def hear(self, row: Row) -> None:
-        """A row is on its way to the store."""
+        """A row is stored."""
         if isinstance(row, Recording) and row.state in RECORDING_ENDS:
             self._heard[row.id] = None
             self._wake.set()
 
     def matched(self, cdr: Cdr) -> None:
-        """A CDR was held against the ledger: its links are on their way to the store."""
+        """A CDR was held against the ledger: its links are stored."""
         self._uniqueids[cdr.uniqueid] = self._clock() + SETTLE
 
     # --- work --------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 
 from recorderd.archive import fingerprints, sealed
 from recorderd.archive.keyring import Keyring
+from recorderd.config import Config
 from recorderd.core.chain import ChainEntry, Draft, Kind
 from recorderd.core.keeping import IN_PLACE, Erasure, Hold, Kept
 from recorderd.core.recordings import CUT_BACK
@@ -23,6 +24,11 @@ from recorderd.store.digests import digests, name_of
 # So many seconds after a recording's end an entry about it is late, and says so.
 LATE = 120.0
 NO_KEYS: sealed.Keys = Keyring()
+
+
+def keyring_of(config: Config) -> Keyring:
+    """The archive's keys."""
+    return Keyring(config.archive.encryption.keys, config.archive.encryption.key_id)
 
 
 async def opening(

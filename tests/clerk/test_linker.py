@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
+from recorderd.clerk import linker as linkers
+from recorderd.clerk.linker import Linker
 from recorderd.core import rows
 from recorderd.core.calls import Names
 from recorderd.core.policy import Policy
-from recorderd.daemon import linker as linkers
-from recorderd.daemon.linker import Linker
 from recorderd.errors import StoreError
-from recorderd.store.journal import Journal
 from recorderd.store.memory import MemoryStore
 from tests.keeping.conftest import eventually
 from tests.store import sample
@@ -41,18 +40,19 @@ class Counted(MemoryStore):
         return await super().intervals(*args, **criteria)  # type: ignore[arg-type]
 
 
+async def nothing_waits() -> None:
+    """Every row that was written is stored."""
+
+
 @contextlib.asynccontextmanager
-async def running(store: Counted, folder: Path):
-    journal = Journal(folder, store)
-    linker = Linker(store, journal, Policy, Names, time.time)
-    tasks = [asyncio.create_task(journal.run()), asyncio.create_task(linker.run())]
+async def running(store: Counted, caught_up: Callable[[], Awaitable[object]] = nothing_waits):
+    linker = Linker(store, caught_up, Policy, Names, time.time)
+    task = asyncio.create_task(linker.run())
     try:
-        yield journal, linker
+        yield linker
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        journal.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def call(number: int) -> tuple[rows.Interval, rows.Cdr]:
@@ -74,43 +74,59 @@ async def links(store: Counted) -> list[str]:
 
 
 @pytest.mark.parametrize("refuses", [0, 3], ids=["", "the database refuses three times"])
-async def test_cdrs_that_come_together_are_matched_together(tmp_path: Path, refuses: int) -> None:
-    """A wait for the journal each would be three a second at most."""
+async def test_cdrs_that_come_together_are_matched_together(refuses: int) -> None:
+    """A transaction each would be a disk's flush each."""
     store = Counted()
-    async with running(store, tmp_path) as (journal, linker):
-        calls = [call(number) for number in range(100)]
-        for talk, cdr in calls:
-            journal.write(talk)
-            journal.write(cdr)
+    calls = [call(number) for number in range(100)]
+    await store.save([row for pair in calls for row in pair])
+    store.saves, store.refuses = 0, refuses
+    matched: list[rows.Cdr] = []
+    async with running(store) as linker:
+        linker._matched = matched.append
+        for _talk, cdr in calls:
             linker.hear(cdr)
-        store.refuses = refuses
 
         async def all_are() -> bool:
             return linker.waiting == 0 and len(await store.links()) == len(calls)
 
         await eventually(all_are, "every CDR has its link")
         assert await links(store) == sorted(f"r{number}" for number in range(100))
-    assert store.saves <= 10
+    assert store.saves <= 2
+    assert {cdr.uniqueid for cdr in matched} == {cdr.uniqueid for _, cdr in calls}
 
 
-async def test_a_cdr_waits_for_the_rows_of_its_call(tmp_path: Path) -> None:
+async def test_a_cdr_waits_for_the_rows_of_its_call() -> None:
     """Else it would be told as a call that nobody told us of."""
     store = Counted()
-    journal = Journal(tmp_path, store)
-    linker = Linker(store, journal, Policy, Names, time.time)
+    there = asyncio.Event()
     talk, cdr = call(1)
-    journal.write(talk)
-    linker.hear(cdr)
-    matching = asyncio.create_task(linker.run())
-    await asyncio.sleep(0.3)
-    assert (linker.waiting, journal.lag) == (1, 1)
-    storing = asyncio.create_task(journal.run())
+    await store.save([cdr])
+    async with running(store, there.wait) as linker:
+        linker.hear(cdr)
+        await asyncio.sleep(0.3)
+        assert linker.waiting >= 1
+        assert await store.intervals() == []
+        await store.save([talk])
+        there.set()
 
-    async def linked() -> bool:
-        return await links(store) == ["r1"]
+        async def linked() -> bool:
+            return await links(store) == ["r1"]
 
-    await eventually(linked, "the CDR has its link")
-    for task in (matching, storing):
-        task.cancel()
-    await asyncio.gather(matching, storing, return_exceptions=True)
-    journal.close()
+        await eventually(linked, "the CDR has its link")
+
+
+async def test_a_cdr_that_a_clerk_stored_and_did_not_live_to_match_is_matched_by_the_next() -> None:
+    store = Counted()
+    now = float(int(time.time()))
+    talk, cdr = call(1)
+    talk, cdr = (
+        replace(talk, started_at=now - 50, ended_at=now - 10),
+        replace(cdr, start=now - 51, answer=now - 50, end=now - 10),
+    )
+    await store.save([talk, cdr])
+    async with running(store):
+
+        async def linked() -> bool:
+            return await links(store) == ["r1"]
+
+        await eventually(linked, "the CDR has its link")

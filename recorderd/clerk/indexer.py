@@ -17,7 +17,6 @@ from recorderd.core.rows import Cdr, Conversation, Interval, Recording, Row
 from recorderd.errors import StoreError
 from recorderd.store import stories
 from recorderd.store.abc import Store
-from recorderd.store.journal import Journal
 from recorderd.store.panel import Replaced
 
 log = logging.getLogger("recorderd.indexer")
@@ -31,29 +30,24 @@ _AT_ONCE = 50
 # Reading fifty stories takes as many questions as reading one: those that fall due meanwhile go together.
 _BREATH = 0.25
 _REMEMBERED = 5000
-# Rows wait in the journal while the database is away; looking before they are there finds half a story.
-_PATIENCE = 10.0
 _LOOK_BACK = 2 * 3600.0
 
 
 class Indexer:
-    """`hear` each row; `run` makes the entries."""
+    """`hear` each row that is stored; `run` makes the entries."""
 
-    def __init__(
-        self, store: Store, journal: Journal, names: Callable[[], Names], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, store: Store, names: Callable[[], Names], clock: Callable[[], float]) -> None:
         self._store = store
-        self._journal = journal
         self._names = names
         self._clock = clock
-        # The story's key, from when to when it may be made, and how many rows must be stored by then: oldest first.
-        self._due: OrderedDict[tuple[str, str], tuple[float, float, int]] = OrderedDict()
+        # The story's key, and from when to when it may be made: oldest first.
+        self._due: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
         # Of conversations heard of: saves a question for each of their rows.
         self._linkedid_of: dict[str, str] = {}
         self._more = asyncio.Event()
 
     def hear(self, row: Row) -> None:
-        """A row was saved: its story is to be looked at soon."""
+        """A row is stored: its story is to be looked at soon."""
         match row:
             case Conversation() if row.linkedids:
                 self._linkedid_of[row.id] = row.linkedids[0]
@@ -66,7 +60,7 @@ class Indexer:
                 self._soon("conversation", row.conversation_id)
 
     def matched(self, cdr: Cdr) -> None:
-        """A CDR was held against the ledger, and what came of it is on its way to the store."""
+        """A CDR was held against the ledger, and what came of it is stored."""
         self._soon("linkedid", cdr.linkedid)
 
     @property
@@ -76,8 +70,8 @@ class Indexer:
 
     def _soon(self, kind: str, id: str) -> None:
         now = self._clock()
-        _earliest, latest, _rows = self._due.get((kind, id), (0.0, now + _SLOWEST, 0))
-        self._due[kind, id] = (min(now + _SETTLE, latest), latest, self._journal.written)
+        _earliest, latest = self._due.get((kind, id), (0.0, now + _SLOWEST))
+        self._due[kind, id] = (min(now + _SETTLE, latest), latest)
         self._more.set()
 
     async def run(self) -> None:
@@ -88,12 +82,7 @@ class Indexer:
                 self._more.clear()
                 await self._more.wait()
             now = self._clock()
-            stored = self._journal.stored
-            ready = [
-                key
-                for key, (at, latest, rows) in self._due.items()
-                if at <= now and (rows <= stored or latest + _PATIENCE < now)
-            ][:_AT_ONCE]
+            ready = [key for key, (at, _latest) in self._due.items() if at <= now][:_AT_ONCE]
             if not ready:
                 await asyncio.sleep(0.1)
                 continue
@@ -111,7 +100,7 @@ class Indexer:
         except StoreError as error:
             log.warning("%s", error)
             again = self._clock() + _AGAIN
-            self._due |= {key: (again, again, 0) for key in taken if key not in self._due}
+            self._due |= {key: (again, again) for key in taken if key not in self._due}
             await asyncio.sleep(_AGAIN)
 
     async def _linkedids(self, kind: str, id: str) -> tuple[str, ...]:

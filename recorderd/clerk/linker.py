@@ -11,33 +11,42 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from itertools import chain, islice
 
 from recorderd.core import links
 from recorderd.core.calls import Names
 from recorderd.core.keeping import files_of
 from recorderd.core.policy import Policy
-from recorderd.core.rows import Cdr, Interval, Row
+from recorderd.core.rows import Cdr, CdrLink, Interval, Row
 from recorderd.errors import StoreError
 from recorderd.store.abc import Store
 from recorderd.store.asterisk_cdr import AsteriskCdrTable
-from recorderd.store.journal import Journal
 
 log = logging.getLogger("recorderd.linker")
 
 _SETTLE = 1.0
 _TABLE_EVERY = 60.0
 _LOOK_BACK = 3600.0
+# A CDR is matched seconds after it is stored: what a clerk left is no older than the time that we were away.
+_LEFT_SECONDS = 600.0
+_AT_ONCE = 100
 _AGAIN = 0.5
+
+# From when to when nobody told us anything.
+Spans = tuple[tuple[float, float], ...]
 
 
 class Linker:
-    """`hear` each CDR; `run` matches them, and tells `matched`. `table` is Asterisk's own, if there is one."""
+    """`hear` each CDR that is stored; `run` matches them, and tells `matched`.
+
+    `caught_up` waits until all rows written until now are stored. `table` is Asterisk's own, if there is one.
+    """
 
     def __init__(
         self,
         store: Store,
-        journal: Journal,
+        caught_up: Callable[[], Awaitable[object]],
         policy: Callable[[], Policy],
         names: Callable[[], Names],
         clock: Callable[[], float],
@@ -47,7 +56,7 @@ class Linker:
         matched: Callable[[Cdr], None] = lambda _cdr: None,
     ) -> None:
         self._store = store
-        self._journal = journal
+        self._caught_up = caught_up
         self._policy = policy
         self._names = names
         self._clock = clock
@@ -56,27 +65,20 @@ class Linker:
         self._matched = matched
         self._due: deque[tuple[float, Cdr]] = deque()
         self._more = asyncio.Event()
-        self._deaf: list[list[float]] = [[0.0, float("inf")]]
+        self._deaf: Spans = ((0.0, float("inf")),)
         self._missed = asyncio.Event()
 
     # --- what the daemon tells -----------------------------------------------------------------
 
     def hear(self, row: Row) -> None:
-        """A row was saved; CDRs among them are matched soon."""
+        """A row is stored; CDRs among them are matched soon."""
         if isinstance(row, Cdr):
             self._due.append((time.monotonic() + _SETTLE, row))
             self._more.set()
 
-    def deaf(self, since: float) -> None:
-        """From now on nobody tells us anything."""
-        if self._deaf[-1][1] != float("inf"):
-            self._deaf.append([since, float("inf")])
-
-    def hearing(self, since: float) -> None:
-        """From now on we are told everything."""
-        if self._deaf[-1][1] == float("inf"):
-            self._deaf[-1][1] = since
-        del self._deaf[1:-50]
+    def deaf(self, spans: Spans) -> None:
+        """When nobody told us anything, until now."""
+        self._deaf = spans
         self._missed.set()
 
     @property
@@ -87,7 +89,8 @@ class Linker:
     # --- matching ------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Match CDRs as they fall due, until cancelled."""
+        """Match CDRs as they fall due, until cancelled; first those that a clerk before us left."""
+        await self._take_up()
         while True:
             if not self._due:
                 self._more.clear()
@@ -96,34 +99,52 @@ class Linker:
             if wait > 0:
                 await asyncio.sleep(min(wait, 1.0))
                 continue
-            # All that are due wait once for the rows written until now; not each for the links of the one before it.
+            # All that are due wait once for the rows written until now; not each for itself.
             due = time.monotonic()
-            await self._journal.catch_up()
-            while self._due and self._due[0][0] <= due:
-                try:
-                    await self._match(self._due[0][1])
-                except StoreError as error:
-                    log.warning("%s", error)
-                    await asyncio.sleep(_AGAIN)
-                    break
-                self._due.popleft()
+            try:
+                await self._caught_up()
+                while batch := [cdr for at, cdr in islice(self._due, _AT_ONCE) if at <= due]:
+                    await self._match(batch)
+                    for _ in batch:
+                        self._due.popleft()
+            except StoreError as error:
+                log.warning("%s", error)
+                await asyncio.sleep(_AGAIN)
 
-    async def _match(self, cdr: Cdr) -> None:
-        intervals = await self._intervals(cdr)
-        found = links.links(cdr, intervals)
-        for link in found:
-            self._journal.write(link)
-        deaf = any(start < cdr.end and end > (cdr.answer or cdr.start) for start, end in self._deaf)
-        accounted = links.account(cdr, intervals, self._policy(), self._names(), deaf=deaf)
-        if accounted:
-            self._journal.write(accounted)
-        if found and self._writable and not cdr.recordingfile:
-            recordings = await self._store.recordings(id=found[0].recording_id)
-            if recordings:
-                kept = await self._store.keeping.kept([recordings[0].id])
-                files = files_of(recordings[0], kept.get(recordings[0].id))
-                await self._complete(cdr, files[0].rpartition("/")[2] if files else recordings[0].name)
-        self._matched(cdr)
+    async def _take_up(self) -> None:
+        """A clerk that died may have stored a CDR and not matched it."""
+        while True:
+            try:
+                for cdr in await self._store.cdrs_without_link(self._clock() - _LEFT_SECONDS):
+                    self.hear(cdr)
+                return
+            except StoreError as error:
+                log.warning("%s", error)
+                await asyncio.sleep(_AGAIN)
+
+    async def _match(self, cdrs: list[Cdr]) -> None:
+        """Hold each against the ledger, and store what comes of it in one go."""
+        found: dict[Cdr, list[CdrLink]] = {}
+        accounted: list[Interval] = []
+        for cdr in cdrs:
+            intervals = await self._intervals(cdr)
+            found[cdr] = links.links(cdr, intervals)
+            deaf = any(start < cdr.end and end > (cdr.answer or cdr.start) for start, end in self._deaf)
+            if one := links.account(cdr, intervals, self._policy(), self._names(), deaf=deaf):
+                accounted.append(one)
+        await self._store.save([*chain.from_iterable(found.values()), *accounted])
+        for cdr, theirs in found.items():
+            if theirs and self._writable and not cdr.recordingfile:
+                await self._name(cdr, theirs[0].recording_id)
+            self._matched(cdr)
+
+    async def _name(self, cdr: Cdr, recording_id: str) -> None:
+        """Have Asterisk's own row name the file."""
+        recordings = await self._store.recordings(id=recording_id)
+        if recordings:
+            kept = await self._store.keeping.kept([recording_id])
+            files = files_of(recordings[0], kept.get(recording_id))
+            await self._complete(cdr, files[0].rpartition("/")[2] if files else recordings[0].name)
 
     async def _complete(self, cdr: Cdr, name: str) -> None:
         """Put the name into Asterisk's own row, which it left empty. Our tables know it either way."""
@@ -152,10 +173,11 @@ class Linker:
         while True:
             try:
                 known = {(c.uniqueid, c.sequence) for c in await self._store.cdrs(since)}
-                for cdr in await self._table.since(since):
-                    if (cdr.uniqueid, cdr.sequence) not in known:
-                        self._journal.write(cdr)
-                        self.hear(cdr)
+                there = await self._table.since(since)
+                missed = [cdr for cdr in there if (cdr.uniqueid, cdr.sequence) not in known]
+                await self._store.save(missed)
+                for cdr in missed:
+                    self.hear(cdr)
                 since = self._clock() - _LOOK_BACK
             except StoreError as error:
                 log.warning("%s", error)

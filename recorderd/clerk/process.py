@@ -1,0 +1,191 @@
+"""The daemon's side: keeps one clerk at work, hands it rows, and passes on what it says.
+
+Owns the clerk's life and the daemon's waiting for it. Must not know what a clerk does with a row. Whatever becomes
+of a clerk, the rows that it was given and did not answer for are given to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from recorderd.clerk.line import Deed, Line, LineCut
+from recorderd.clerk.linker import Spans
+from recorderd.config import Config
+from recorderd.core.policy import Policy
+from recorderd.core.rows import Row
+from recorderd.errors import StoreError
+
+log = logging.getLogger("recorderd.clerk")
+
+WORKER = (sys.executable, "-m", "recorderd.clerk")
+# It says something twice a second; and it begins within this time too, on a machine that has much else to do.
+SILENT_SECONDS = 20.0
+_AGAIN_SECONDS = (0.1, 0.5, 1.0, 5.0)
+_EXIT_SECONDS = 3.0
+
+
+class ClerkProcess:
+    """The journal's `Keeper`. `run` keeps a clerk at work; `caught_up` and `say` are what it may ask and tell."""
+
+    def __init__(
+        self,
+        config: Config,
+        policy: Callable[[], Policy],
+        caught_up: Callable[[], Awaitable[object]],
+        say: Callable[[str, str], None],
+        *,
+        worker: Sequence[str] = WORKER,
+        silent_seconds: float = SILENT_SECONDS,
+    ) -> None:
+        self._config = config
+        self._policy = policy
+        self._say = say
+        self._worker = worker
+        self._silent_seconds = silent_seconds
+        self._deeds: dict[str, Deed] = {
+            "caught_up": caught_up,
+            "say": say,
+            "waiting": self._is_waiting,
+            "log": _logged,
+        }
+        self._deaf: list[tuple[float, float]] = [(0.0, float("inf"))]
+        self._line: Line | None = None
+        self._up = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        # CDRs that it has not matched yet.
+        self.waiting = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The clerk's process while one is at work."""
+        return self._process.pid if self._process else None
+
+    # --- what the journal wants ------------------------------------------------------------------
+
+    async def migrate(self) -> None:
+        """Have the schema brought up to date. Raises StoreError."""
+        await self._ask("migrate")
+
+    async def save(self, batch: Sequence[Row]) -> None:
+        """Have rows stored. Raises StoreError, RowRefused."""
+        await self._ask("save", batch)
+
+    async def _ask(self, name: str, *args: Any) -> Any:
+        """Of this clerk or, should it end, of the next: that one ended was told already."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._silent_seconds) as patience:
+                while True:
+                    await self._up.wait()
+                    assert self._line is not None
+                    with suppress(LineCut):
+                        patience.reschedule(None)  # The database has deadlines of its own.
+                        return await self._line.ask(name, *args)
+                    self._up.clear()
+                    patience.reschedule(asyncio.get_running_loop().time() + self._silent_seconds)
+        raise StoreError("The process that stores rows does not come up")
+
+    # --- what the daemon tells -------------------------------------------------------------------
+
+    def policy_changed(self) -> None:
+        """Another one is in force."""
+        self._send("policy", self._policy())
+
+    def deaf(self, since: float) -> None:
+        """From now on nobody tells us of calls."""
+        if self._deaf[-1][1] != float("inf"):
+            self._deaf.append((since, float("inf")))
+            self._send("deaf", self._spans())
+
+    def hearing(self, since: float) -> None:
+        """From now on we are told of every call."""
+        if self._deaf[-1][1] == float("inf"):
+            self._deaf[-1] = (self._deaf[-1][0], since)
+            # The first says when we began.
+            del self._deaf[1:-50]
+            self._send("deaf", self._spans())
+
+    def _spans(self) -> Spans:
+        return tuple(self._deaf)
+
+    def _send(self, name: str, *args: Any) -> None:
+        if self._line is not None:
+            self._line.send(name, *args)
+
+    # --- its life --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep one at work, until cancelled."""
+        failures = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            fault = await self._one()
+            failures = failures + 1 if asyncio.get_running_loop().time() - began < self._silent_seconds else 0
+            self._say("clerk", f"{fault}: it is started again, rows wait in the journal meanwhile")
+            await asyncio.sleep(_AGAIN_SECONDS[min(failures, len(_AGAIN_SECONDS) - 1)])
+
+    async def _one(self) -> str:
+        """From its birth to its end, and what that was."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._worker,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                # A session of its own: a Ctrl-C at the daemon's terminal ends the daemon first.
+                start_new_session=True,
+            )
+        except OSError as error:
+            return f"The process that stores rows cannot be started: {error.strerror}"
+        self._process = process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        line = self._line = Line(process.stdout, process.stdin, self._deeds)
+        line.send("begin", self._config, self._policy())
+        line.send("deaf", self._spans())
+        self._up.set()
+        watching = [asyncio.create_task(line.run()), asyncio.create_task(self._until_silent(line))]
+        try:
+            await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED)
+            silent = watching[1].done()
+        finally:
+            self._up.clear()
+            self._line = None
+            for task in watching:
+                task.cancel()
+            await self._end(process)
+        return (
+            "The process that stores rows says nothing any more"
+            if silent
+            else f"The process that stores rows has ended ({process.returncode})"
+        )
+
+    async def _until_silent(self, line: Line) -> None:
+        rest = self._silent_seconds
+        while rest > 0:
+            await asyncio.sleep(rest)
+            rest = line.heard_at + self._silent_seconds - asyncio.get_running_loop().time()
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """It ends by itself once we say no more; one that does not is killed."""
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), _EXIT_SECONDS)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            # One that a disk holds is left to itself.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _EXIT_SECONDS)
+        self._process = None
+
+    def _is_waiting(self, cdrs: int) -> None:
+        self.waiting = cdrs
+
+
+def _logged(name: str, level: int, sentence: str, keys: Mapping[str, Any]) -> None:
+    logging.getLogger(name).log(level, "%s", sentence, extra={"keys": keys})
