@@ -1,8 +1,8 @@
 """Cost of a call: CPU of the daemon against CPU of Asterisk, plain and FreePBX-like, at 20 and 150 calls a second.
 
 Everything is on: every call is recorded on both sides, mixed, linked and kept in SQLite. Calls are SIP, up for a
-second, with sound both ways. The daemon's CPU is its own process's; that of the niced process which mixes is told
-beside it.
+second, with sound both ways. The daemon's CPU is that of its own process, in which calls are decided, and of the clerk,
+which stores, links and lists; that of the niced process which mixes is told beside it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,18 @@ class Cost:
     """Of one round: milliseconds of CPU a call, and what the calls told."""
 
     asterisk: float
-    daemon: float
+    engine: float
+    clerk: float
     mixer: float
     told: dict[str, Any]
 
     @property
     def ratio(self) -> float:
-        return self.daemon / self.asterisk
+        return (self.engine + self.clerk) / self.asterisk
+
+    @property
+    def in_the_path(self) -> float:
+        return self.engine / self.asterisk
 
 
 def run(quick: bool) -> list[Row]:
@@ -56,13 +61,12 @@ async def _run(quick: bool) -> list[Row]:
 
 
 async def _round(asterisk: Asterisk, daemon: Recorderd, rate: int, seconds: float) -> Cost:
-    pids = (asterisk.pid, daemon.pid, *cpu.children(daemon.pid))
+    pids = (asterisk.pid, *cpu.daemons(daemon.pid))
     before = [cpu.seconds(pid) for pid in pids]
     told = await calls(asterisk, rate, seconds)
     await _rest(daemon)
     taken = [cpu.seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
-    asterisks, own, *mixer = (1000 * each / max(1, told["answered"]) for each in taken)
-    cost = Cost(asterisks, own, sum(mixer), told)
+    cost = Cost(*(1000 * each / max(1, told["answered"]) for each in taken), told=told)
     print(f"  {rate}/s {cost}"[:300], file=sys.stderr, flush=True)
     return cost
 
@@ -78,8 +82,8 @@ async def _rest(daemon: Recorderd) -> None:
 
 
 def _rows(kind: str, rate: int, costs: list[Cost]) -> list[Row]:
-    asterisk, daemon, mixer = (
-        median([getattr(cost, name) for cost in costs]) for name in ("asterisk", "daemon", "mixer")
+    asterisk, engine, clerk, mixer = (
+        median([getattr(cost, name) for cost in costs]) for name in ("asterisk", "engine", "clerk", "mixer")
     )
     times = [time for cost in costs for time in cost.told["times"]]
     started, answered = (sum(cost.told[key] for cost in costs) for key in ("started", "answered"))
@@ -90,7 +94,13 @@ def _rows(kind: str, rate: int, costs: list[Cost]) -> list[Row]:
             value=median([cost.ratio for cost in costs]),
             unit="×",
             goal=GOALS.get((kind, rate)),
-            detail=f"daemon {daemon:.2f} ms, Asterisk {asterisk:.2f} ms, mixing {mixer:.2f} ms a call",
+            detail=f"deciding {engine:.2f} ms, the clerk {clerk:.2f} ms, Asterisk {asterisk:.2f} ms, "
+            f"mixing {mixer:.2f} ms a call",
+        ),
+        Row(
+            what="… of that what is in a call's way (the clerk is not)",
+            value=median([cost.in_the_path for cost in costs]),
+            unit="×",
         ),
         Row(
             what=f"… calls answered of {started}",

@@ -17,7 +17,13 @@ def seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
-def children(pid: int) -> list[int]:
-    """The processes it has started that still live."""
+def children(pid: int, named: str = "") -> list[int]:
+    """The processes it has started that still live and have these words in their command."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found]
+    return [int(child) for child in found if named in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def daemons(pid: int) -> tuple[int, int, int]:
+    """The daemon, the clerk that stores its rows, and the process that mixes for it."""
+    (clerk,), (mixer,) = children(pid, "recorderd.clerk"), children(pid, "archive.worker")
+    return pid, clerk, mixer

@@ -63,18 +63,21 @@ async def _run(rounds: int, calls: int) -> list[Row]:
             cost: dict[str, list[tuple[float, float]]] = {kind: [] for kind in STEPS}
             for number in range(rounds + 1):
                 for kind in STEPS:
-                    before = cpu.seconds(asterisk.pid), cpu.seconds(daemon.pid)
+                    before = cpu.seconds(asterisk.pid), _of_ours(daemon)
                     times = await _times(ami, kind, calls)
                     if number:  # the first round warms everything up
                         took[kind].append(times)
-                        await asyncio.sleep(
-                            3
-                        )  # the rows of these calls are this round's; asking would cost it too
-                        spent = cpu.seconds(asterisk.pid) - before[0], cpu.seconds(daemon.pid) - before[1]
+                        # The rows of these calls are this round's; asking would cost it too.
+                        await asyncio.sleep(3)
+                        spent = cpu.seconds(asterisk.pid) - before[0], _of_ours(daemon) - before[1]
                         cost[kind].append((1000 * spent[0] / calls, 1000 * spent[1] / calls))
             return [*_rows(took), *_cost(cost)]
     finally:
         await asyncio.to_thread(asterisk.stop)
+
+
+def _of_ours(daemon: Recorderd) -> float:
+    return sum(cpu.seconds(pid) for pid in cpu.daemons(daemon.pid))
 
 
 async def _times(ami: RigAmi, kind: str, calls: int) -> list[float]:

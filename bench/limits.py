@@ -81,8 +81,8 @@ async def _step(
     asterisk: Asterisk, daemon: Recorderd, load: float, rate: float, seconds: float, talk: float
 ) -> Step:
     known = {interval.id for interval in await daemon.intervals()}
-    (mixing, *_) = cpu.children(daemon.pid)
-    pids = {"Asterisk": asterisk.pid, "the daemon": daemon.pid, "mixing": mixing}
+    names = ("Asterisk", "the daemon", "its clerk", "mixing")
+    pids = dict(zip(names, (asterisk.pid, *cpu.daemons(daemon.pid)), strict=True))
     async with RigAmi(asterisk.ami_port, asterisk.secret) as ami:
         before, begun = {name: cpu.seconds(pid) for name, pid in pids.items()}, time.monotonic()
         told = await calls(asterisk, rate, seconds, talk=talk)
