@@ -17,7 +17,8 @@ from recorderd.config import Config
 from recorderd.core.chain import ChainEntry, Draft, Kind
 from recorderd.core.keeping import IN_PLACE, Erasure, Hold, Kept
 from recorderd.core.recordings import CUT_BACK
-from recorderd.core.rows import CdrLink, Recording, RecordingState, Row
+from recorderd.core.rows import CdrLink, Interval, Recording, RecordingState, Row
+from recorderd.errors import AudioError
 from recorderd.store.abc import Store
 from recorderd.store.digests import digests, name_of
 
@@ -43,7 +44,52 @@ async def opening(
 
     `note` says why they come late. Raises StoreError, AudioError.
     """
-    intervals = await store.intervals(recording_id=recording.id)
+    made = (await openings(store, monitor, [recording], now, note, keys))[recording.id]
+    if isinstance(made, AudioError):
+        raise made
+    return made
+
+
+async def openings(
+    store: Store,
+    monitor: Path,
+    recordings: Sequence[Recording],
+    now: float,
+    note: str = "",
+    keys: sealed.Keys = NO_KEYS,
+) -> dict[str, list[Draft] | AudioError]:
+    """The same of many, read together; of one whose file cannot be read, why. Raises StoreError."""
+    ids = [recording.id for recording in recordings]
+    spoken: dict[str | None, list[Interval]] = {id: [] for id in ids}
+    for interval in await store.intervals(recording_id=tuple(ids)):
+        spoken[interval.recording_id].append(interval)
+    kept = await store.keeping.kept(ids)
+    made: dict[str, list[Draft] | AudioError] = {}
+    for recording in recordings:
+        failed = recording.state is RecordingState.FAILED
+        lanes = await store.lanes(recording.id) if failed else []
+        paths = {lane.path: Path(lane.path) for lane in lanes if lane.recording_id == recording.id}
+        if recording.state is RecordingState.CLOSED:
+            paths = {f"{recording.folder}/{recording.name}": monitor / recording.folder / recording.name}
+        try:
+            files = await asyncio.to_thread(_hashed, paths, keys) if paths else ({}, [])
+        except AudioError as error:
+            made[recording.id] = error
+            continue
+        made[recording.id] = _opening(
+            recording, spoken[recording.id], files, kept.get(recording.id), now, note
+        )
+    return made
+
+
+def _opening(
+    recording: Recording,
+    intervals: list[Interval],
+    files: tuple[dict[str, Any], list[str]],
+    kept: Kept | None,
+    now: float,
+    note: str,
+) -> list[Draft]:
     detail: dict[str, Any] = {"rows": digests([recording, *intervals])}
     age = now - (recording.ended_at or recording.started_at)
     late = note or (f"{age:.0f} s after its end" if age > LATE else "")
@@ -51,13 +97,7 @@ async def opening(
         detail["late"] = late
     if recording.state is RecordingState.DISCARDED:
         return [Draft(kind=Kind.CUT, recording_id=recording.id, detail={"why": recording.reason, **detail})]
-    kept = (await store.keeping.kept([recording.id])).get(recording.id)
-    paths = {f"{recording.folder}/{recording.name}": monitor / recording.folder / recording.name}
-    if recording.state is RecordingState.FAILED:
-        lanes = await store.lanes(recording.id)
-        paths = {lane.path: Path(lane.path) for lane in lanes if lane.recording_id == recording.id}
-    found, missing = await asyncio.to_thread(_hashed, paths, keys)
-    detail["files"] = found
+    detail["files"], missing = files
     if missing:
         gone = "the archive's file was in its place already" if kept and kept.state in IN_PLACE else "missing"
         detail["missing"] = dict.fromkeys(missing, gone)

@@ -126,8 +126,7 @@ class Linker:
         """Hold each against the ledger, and store what comes of it in one go."""
         found: dict[Cdr, list[CdrLink]] = {}
         accounted: list[Interval] = []
-        for cdr in cdrs:
-            intervals = await self._intervals(cdr)
+        for cdr, intervals in (await self._intervals(cdrs)).items():
             found[cdr] = links.links(cdr, intervals)
             deaf = any(start < cdr.end and end > (cdr.answer or cdr.start) for start, end in self._deaf)
             if one := links.account(cdr, intervals, self._policy(), self._names(), deaf=deaf):
@@ -155,13 +154,21 @@ class Linker:
         except StoreError as error:
             log.warning("%s", error)
 
-    async def _intervals(self, cdr: Cdr) -> list[Interval]:
-        """Those of the row's own channel; of its conversation's other channels where that has none."""
-        found = await self._store.intervals(uniqueid=cdr.uniqueid)
-        if cdr.dstchannel and not found:
-            for other in await self._store.conversations(linkedid=cdr.linkedid):
-                found += await self._store.intervals(conversation_id=other.id)
+    async def _intervals(self, cdrs: list[Cdr]) -> dict[Cdr, list[Interval]]:
+        """Those of each row's own channel; of its conversation's other channels where that has none."""
+        talked = [cdr for cdr in cdrs if links.is_talk(cdr)]
+        of_channel: dict[str, list[Interval]] = {cdr.uniqueid: [] for cdr in talked}
+        for interval in await self._store.intervals(uniqueid=tuple(of_channel)) if talked else ():
+            for uniqueid in {party.uniqueid for party in interval.parties} & of_channel.keys():
+                of_channel[uniqueid].append(interval)
+        found: dict[Cdr, list[Interval]] = {cdr: [] for cdr in cdrs}
+        for cdr in talked:
+            found[cdr] = of_channel[cdr.uniqueid] or (await self._of_others(cdr) if cdr.dstchannel else [])
         return found
+
+    async def _of_others(self, cdr: Cdr) -> list[Interval]:
+        ids = tuple(talk.id for talk in await self._store.conversations(linkedid=cdr.linkedid))
+        return await self._store.intervals(conversation_id=ids) if ids else []
 
     # --- catching up ---------------------------------------------------------------------------
 

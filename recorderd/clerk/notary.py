@@ -28,9 +28,9 @@ SETTLE = 300.0
 _LOOK_BACK = 2 * 86_400.0
 _LINKS_BACK = 7 * 86_400.0
 _EVERY = 30.0
-_SOON = 0.5
+_SOON = 1.0
 _AGAIN = 60.0
-_AT_ONCE = 20
+_AT_ONCE = 50
 
 
 class Notary:
@@ -140,22 +140,22 @@ class Notary:
         now = self._clock()
         stuck = {id for id, at in self._stuck.items() if at > now}
         found = await self._store.chain.unopened(since, limit=len(stuck) + _AT_ONCE, node=self._node)
-        opened: list[tuple[Recording, list[Draft]]] = []
         for recording in found:
             self._heard.pop(recording.id, None)
-            if recording.id in stuck:
-                continue
-            try:
-                drafts = await entries.opening(self._store, self._monitor, recording, now, note, self._keys)
-            except AudioError as error:
+        ready = [recording for recording in found if recording.id not in stuck]
+        made = await entries.openings(self._store, self._monitor, ready, now, note, self._keys)
+        opened: list[tuple[Recording, list[Draft]]] = []
+        for recording in ready:
+            drafts = made[recording.id]
+            if isinstance(drafts, AudioError):
                 self._stuck[recording.id] = now + _AGAIN
-                log.warning("%s has no entry yet: %s", recording.name, error)
+                log.warning("%s has no entry yet: %s", recording.name, drafts)
                 continue
             self._stuck.pop(recording.id, None)
             opened.append((recording, drafts))
         # One transaction, and one flush to the disk, for all of them.
-        drafts = [draft for _, theirs in opened for draft in theirs]
-        entered = await self._store.chain.append(drafts, self._clock()) if drafts else []
+        whole = [draft for _, theirs in opened for draft in theirs]
+        entered = await self._store.chain.append(whole, self._clock()) if whole else []
         for recording, drafts in opened:
             if recording.state is RecordingState.CLOSED and "missing" in drafts[0].detail and not note:
                 self._tell("evidence", f"{recording.name} was gone before it was hashed")

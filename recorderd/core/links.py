@@ -20,13 +20,18 @@ _GRAIN = 1.0
 _BEEPS = "__func_periodic_hook_context__"
 
 
+def is_talk(cdr: Cdr) -> bool:
+    """Somebody answered: there may be an interval for it, and there must be an account of it."""
+    return cdr.answer is not None and cdr.disposition == "ANSWERED"
+
+
 def of_cdr(cdr: Cdr, intervals: Iterable[Interval]) -> list[Interval]:
     """The intervals of talk that this answered CDR row stands for, oldest first.
 
     Those with both its channels, else those with either; where a Local channel hides a party, its other will
     do. Empty for an unanswered row.
     """
-    if cdr.answer is None or cdr.disposition != "ANSWERED":
+    if cdr.answer is None or not is_talk(cdr):
         return []
     span = (cdr.answer - _GRAIN, cdr.end + _GRAIN)
     near = [i for i in intervals if overlap(span, (i.started_at, i.ended_at or cdr.end)) is not None]
@@ -57,7 +62,7 @@ def account(
     With one party it is `no-conversation` (an IVR, voicemail, an abandoned queue). With two, people talked
     while nobody told us (`deaf`): a fault if policy wanted it recorded.
     """
-    if cdr.answer is None or cdr.disposition != "ANSWERED" or of_beep(cdr) or of_cdr(cdr, intervals):
+    if cdr.answer is None or not is_talk(cdr) or of_beep(cdr) or of_cdr(cdr, intervals):
         return None
     parties = tuple(_parties(cdr, names))
     trace: tuple[str, ...] = ()

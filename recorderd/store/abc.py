@@ -215,8 +215,8 @@ class Store(ABC):
         until: float | None = None,
         *,
         conversation_id: str | tuple[str, ...] | None = None,
-        recording_id: str | None = None,
-        uniqueid: str | None = None,
+        recording_id: str | tuple[str, ...] | None = None,
+        uniqueid: str | tuple[str, ...] | None = None,
         extension: str | None = None,
         cdr_uniqueid: str | tuple[str, ...] | None = None,
     ) -> list[rows.Interval]:

@@ -163,14 +163,15 @@ class MemoryStore(Store):
         since: float | None = None,
         until: float | None = None,
         *,
-        uniqueid: str | None = None,
+        uniqueid: str | tuple[str, ...] | None = None,
         extension: str | None = None,
         **equal: str | tuple[str, ...] | None,
     ) -> list[rows.Interval]:
+        ours = (uniqueid,) if isinstance(uniqueid, str) else uniqueid
         return [
             row
             for row in self._some(rows.Interval, _started_at, since, until, **equal)
-            if (uniqueid is None or any(party.uniqueid == uniqueid for party in row.parties))
+            if (ours is None or any(party.uniqueid in ours for party in row.parties))
             and (extension is None or any(party.extension == extension for party in row.parties))
         ]
 

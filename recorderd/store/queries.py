@@ -36,7 +36,7 @@ def intervals(
     since: float | None = None,
     until: float | None = None,
     *,
-    uniqueid: str | None = None,
+    uniqueid: str | tuple[str, ...] | None = None,
     extension: str | None = None,
     **equal: str | tuple[str, ...] | None,
 ) -> sa.Select[Any]:
@@ -47,7 +47,7 @@ def intervals(
         if wanted is not None:
             # The time once more, since the parties' index has it too.
             when = _between(party.c.started_at, since, until)
-            theirs = sa.select(party.c.interval_id).where(party.c[name] == wanted, *when)
+            theirs = sa.select(party.c.interval_id).where(_is(party.c[name], wanted), *when)
             query = query.where(table.c.id.in_(theirs))
     return query.order_by(table.c.started_at, table.c.id)
 

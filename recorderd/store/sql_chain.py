@@ -29,6 +29,8 @@ R = TypeVar("R")
 Begin = Callable[[Mapping[str, bool]], AbstractAsyncContextManager[AsyncConnection]]
 # Any number will do, as long as every recorderd takes the same one: "chain" in a telephone's letters.
 _LOCK = 24246
+# Both databases bound the parameters of a statement.
+_AT_ONCE = 1000
 _DONE = [state.value for state in RECORDING_ENDS]
 
 
@@ -43,12 +45,15 @@ class SqlChain(ChainStore):
         async with self._begin(engines.WRITES) as connection:
             await _stand_in_line(connection)
             last = await _last(connection)
-            for draft in map(cleaned, drafts):
-                if await _is_there(connection, draft):
-                    continue
-                last = link(draft, at, last)
-                await connection.execute(sa.insert(chain).values(**codec.to_plain(last)))
-                added.append(last)
+            clean = [cleaned(draft) for draft in drafts]
+            there = await _there(connection, clean)
+            for draft in clean:
+                if (key := _key(draft)) not in there:
+                    there.add(key)
+                    last = link(draft, at, last)
+                    added.append(last)
+            if added:
+                await connection.execute(sa.insert(chain), [codec.to_plain(entry) for entry in added])
         return added
 
     async def sign(self, sign: Sign) -> ChainHead | None:
@@ -149,13 +154,20 @@ async def _last(connection: AsyncConnection) -> ChainEntry | None:
     return found[0] if found else None
 
 
-async def _is_there(connection: AsyncConnection, draft: Draft) -> bool:
-    query = sa.select(sa.literal(1)).where(
-        chain.c.recording_id == draft.recording_id,
-        chain.c.kind == draft.kind.value,
-        chain.c.object == draft.object,
-    )
-    return (await connection.execute(query)).first() is not None
+def _key(draft: Draft) -> tuple[str, str, str]:
+    return draft.recording_id, draft.kind.value, draft.object
+
+
+async def _there(connection: AsyncConnection, drafts: Sequence[Draft]) -> set[tuple[str, str, str]]:
+    """The keys of all entries about what these drafts are about."""
+    found: set[tuple[str, str, str]] = set()
+    ids = list({draft.recording_id for draft in drafts})
+    for first in range(0, len(ids), _AT_ONCE):
+        query = sa.select(chain.c.recording_id, chain.c.kind, chain.c.object).where(
+            chain.c.recording_id.in_(ids[first : first + _AT_ONCE])
+        )
+        found |= {tuple(row) for row in await connection.execute(query)}
+    return found
 
 
 async def _rows(connection: AsyncConnection, cls: type[R], query: sa.Select[Any]) -> list[R]:
