@@ -23,21 +23,13 @@ from recorderd.agi import routes, wire
 from recorderd.agi.ports import Brain
 from recorderd.agi.session import Limits, Session
 from recorderd.errors import ConfigError
+from recorderd.loop import new_loop
 
 SWEEP_SECONDS = 0.05
 SLICE = 16  # sessions that one sweep ends
 SLICE_SECONDS = 0.002
 REPORT_SECONDS = 10.0  # at most one sentence of each kind in this time: junk must not fill a log
 BACKLOG = 1024  # a full one costs a call 2 s: Asterisk waits for the SYN (asterisk-facts 5)
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's where there is one: twice the capacity (performance.md, section 3)."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from recorderd.config import Config
 from recorderd.core.policy import Policy
 from recorderd.core.rows import Cdr, Row
 from recorderd.errors import StoreError
+from recorderd.loop import new_loop
 from recorderd.store import open_store
 from recorderd.store.asterisk_cdr import AsteriskCdrTable
 
@@ -116,7 +117,8 @@ def serve() -> None:
         signal.signal(number, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(_NICENESS)
-    asyncio.run(_serve())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_serve())
 
 
 async def _serve() -> None:

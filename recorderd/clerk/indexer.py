@@ -23,7 +23,7 @@ from recorderd.store.panel import Replaced
 log = logging.getLogger("recorderd.indexer")
 
 # The last rows of a call come close together: one look at the end of them instead of one for each.
-_SETTLE = 0.4
+_SETTLE = 0.8
 # A long call is shown while it lasts, and its row is made new no more often than this.
 _SLOWEST = 2.0
 _AGAIN = 1.0

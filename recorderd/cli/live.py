@@ -25,7 +25,7 @@ _CLEAR = "\x1b[H\x1b[2J"
 def _run(_args: argparse.Namespace, config: Config) -> int:
     # Only here: the daemon brings every library, and the other commands should start at once.
     from recorderd import daemon
-    from recorderd.agi.server import new_loop
+    from recorderd.loop import new_loop
 
     logs.start(config.log)
     with asyncio.Runner(loop_factory=new_loop) as runner:
