@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench import agi_load, cpu
+from bench import agi_load
 from bench.house import calls, house
 from bench.row import Row, at
 from bench.start_latency import starts
 from recorderd.core.rows import Outcome
 from tests.live.asterisk import Asterisk
-from tests.live.daemon import Recorderd, until
+from tests.live.daemon import Recorderd, children, until
 from tests.live.rig_ami import RigAmi
 from tests.postgres import Cluster, running
 
@@ -91,7 +91,7 @@ async def _measure(asterisk: Asterisk, ami: RigAmi, seconds: float) -> tuple[lis
 def _stalled(cluster: Cluster) -> Iterator[None]:
     """Every process of the server stops: it accepts what the kernel accepts for it, and answers nothing."""
     server = int((cluster.folder / "data" / "postmaster.pid").read_text().split()[0])
-    frozen = [server, *cpu.children(server)]
+    frozen = [server, *children(server)]
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     try:

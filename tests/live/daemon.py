@@ -49,6 +49,12 @@ async def until(condition: Callable[[], Awaitable[Any] | Any], what: str, second
         await asyncio.sleep(0.03)
 
 
+def children(pid: int, named: str = "") -> list[int]:
+    """The processes it has started that still live and have these words in their command."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found if named in Path(f"/proc/{child}/cmdline").read_text()]
+
+
 class Recorderd:
     """One daemon beside one Asterisk; `overrides` are sections of its configuration file.
 
@@ -182,6 +188,12 @@ class Recorderd:
         if process is not None:
             process.kill()
             process.wait()
+
+    def to_clerk(self, number: signal.Signals) -> None:
+        """Send this signal to the process that stores its rows, if there is one now."""
+        assert self._process is not None
+        for pid in children(self._process.pid, "recorderd.clerk"):
+            os.kill(pid, number)
 
     def pause(self) -> None:
         """SIGSTOP: it does nothing until `go_on`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -129,6 +130,13 @@ async def _thaw_daemon(house: House) -> None:
     house.daemon.go_on()
 
 
+def _clerk(number: signal.Signals) -> Step:
+    async def step(house: House) -> None:
+        house.daemon.to_clerk(number)
+
+    return step
+
+
 def _link(order: str) -> Step:
     async def step(house: House) -> None:
         await asyncio.to_thread(house.proxy.order, order)
@@ -186,6 +194,14 @@ def _clock(low: float, high: float) -> Step:
 FAULTS = (
     Fault("daemon killed", _kill, _respawn, (0.0, 2.5), "kill -9, started again by the service manager"),
     Fault("daemon stopped", _freeze_daemon, _thaw_daemon, (0.3, 2.5), "SIGSTOP, as on a machine that swaps"),
+    Fault(
+        "clerk killed",
+        _clerk(signal.SIGKILL),
+        _nothing,
+        (0.0, 0.0),
+        "kill -9 of the process that stores rows",
+    ),
+    Fault("clerk stopped", _clerk(signal.SIGSTOP), _clerk(signal.SIGCONT), (0.3, 5.0), "SIGSTOP of it"),
     Fault("link reset", _link("cut"), _nothing, (0.0, 0.0), "every AMI connection gets an RST"),
     Fault(
         "link refused", _link("refuse"), _link("pass"), (0.5, 3.0), "an RST, and nobody listens for a while"
