@@ -24,7 +24,8 @@ def start(settings: Log, stream: TextIO | None = None) -> None:
     out = stream or sys.stderr
     handler = logging.StreamHandler(out)
     journal = out is sys.stderr and "JOURNAL_STREAM" in os.environ
-    handler.setFormatter(JsonLine() if settings.json else JournalLine() if journal else Line())
+    form = JsonLine() if settings.json else JournalText() if journal else Line()
+    handler.setFormatter(JournalLine(form) if journal else form)
     logging.basicConfig(level=settings.level.upper(), handlers=[handler], force=True)
     # Libraries say much that is of no use at an administrator's level.
     for library in ("uvicorn", "httpx", "httpcore", "aiosqlite", "asyncio", "alembic", "panoramisk"):
@@ -45,13 +46,24 @@ class Line(logging.Formatter):
         return text
 
 
-class JournalLine(Line):
-    """For the journal, which has the time itself."""
+class JournalText(Line):
+    """The sentence alone: the journal has time and priority itself."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The priority in angle brackets before each line."""
+        return self._sentence(record)
+
+
+class JournalLine(logging.Formatter):
+    """For the journal: another form, with the priority in angle brackets before each of its lines."""
+
+    def __init__(self, form: logging.Formatter) -> None:
+        super().__init__()
+        self._form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The journal takes the brackets off."""
         priority = f"<{_PRIORITIES.get(record.levelname, 6)}>"
-        return "\n".join(priority + line for line in self._sentence(record).split("\n"))
+        return "\n".join(priority + line for line in self._form.format(record).split("\n"))
 
 
 class JsonLine(logging.Formatter):

@@ -46,7 +46,12 @@ def test_json_lines_carry_the_keys() -> None:
     assert line["sentence"] == "a name: \x1b[2J\nforged line"
 
 
-def test_the_journal_gets_a_priority_before_each_line() -> None:
+@pytest.mark.parametrize(
+    ("form", "first", "several"), [(logs.JournalText(), "<3>a", True), (logs.JsonLine(), '<3>{"at": ', False)]
+)
+def test_the_journal_gets_a_priority_before_each_line(
+    form: logging.Formatter, first: str, several: bool
+) -> None:
     try:
         {}["x"]
     except KeyError:
@@ -54,9 +59,9 @@ def test_the_journal_gets_a_priority_before_each_line() -> None:
         import sys
 
         record.exc_info = sys.exc_info()
-    lines = logs.JournalLine().format(record).split("\n")
-    assert lines[0] == "<3>a"
-    assert len(lines) > 2
+    lines = logs.JournalLine(form).format(record).split("\n")
+    assert lines[0].startswith(first)
+    assert (len(lines) > 2) is several
     assert all(line.startswith("<3>") for line in lines)
 
 
