@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from recorderd.cli.command import Exit, exit_code
 from recorderd.cli.findings import Finding, Level
-from recorderd.cli.storing import with_store
+from recorderd.cli.storing import sqlite_file, with_store
 from recorderd.config import Config, merge_policy
 from recorderd.control.client import ControlClient
 from recorderd.core.keeping import IN_PLACE
@@ -37,6 +37,10 @@ async def _load(store: Store) -> PolicyRows:
 
 def database(config: Config) -> list[Finding]:
     """That the store answers and has our schema."""
+    file = sqlite_file(config)
+    if file is not None and not file.exists() and file.parent.is_dir():
+        sentence = f"there is none at {file} yet: recorderd makes it when it starts"
+        return [Finding("database", Level.WARNING, sentence)]
     try:
         rows = with_store(config, _load)
     except StoreError as error:

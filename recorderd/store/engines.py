@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +20,8 @@ from recorderd.errors import StoreError
 from recorderd.store.abc import RowRefused
 
 # Execution options: this transaction will write; or it reads several times and wants one instant; or it is one
-# question, for which SQLite needs no BEGIN (each word to it is a way to its thread and back).
+# question, or several that need no common instant: no BEGIN and no COMMIT is said around it (each word is a way to
+# SQLite's thread, or to PostgreSQL, and back).
 WRITES = {"recorderd_writes": True}
 ONE_QUESTION = {"recorderd_one_question": True}
 ONE_INSTANT = {"recorderd_one_instant": True}
@@ -63,12 +65,20 @@ def sqlite(url: sa.URL, *, alone: bool = False, busy_ms: int = BUSY_MS) -> Async
 def make_private(url: sa.URL) -> None:
     """Make the file, if it is not there, for its owner and group only: it says who called whom.
 
+    Made by root it belongs to whom its folder belongs to: the daemon, which is not root, could not write it.
     SQLite gives the files beside it the same mode. What fails here SQLite will say itself. A file that is
     there is not even opened: closing it would drop every lock that this process holds on it, and another
     process would delete the write-ahead log under us (sqlite.org/howtocorrupt.html, 2.2).
     """
     with suppress(OSError):
-        os.close(os.open(str(url.database), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640))
+        path = Path(str(url.database))
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        try:
+            if os.geteuid() == 0:
+                folder = path.parent.stat()
+                os.fchown(file, folder.st_uid, folder.st_gid)
+        finally:
+            os.close(file)
 
 
 def postgresql(url: sa.URL, *, alone: bool = False) -> AsyncEngine:
@@ -76,14 +86,20 @@ def postgresql(url: sa.URL, *, alone: bool = False) -> AsyncEngine:
     engine = create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
         poolclass=_pool(alone),
-        # A server that was restarted leaves dead connections in the pool.
-        pool_pre_ping=not alone,
         connect_args={
             "timeout": CONNECT_SECONDS,
             "command_timeout": None if alone else STATEMENT_SECONDS,
             "server_settings": {"application_name": "recorderd", "timezone": "UTC"},
         },
     )
+
+    if not alone:
+        sa.event.listen(engine.sync_engine, "checkout", _answers_still)
+
+    @sa.event.listens_for(engine.sync_engine, "set_connection_execution_options")
+    def on_options(_connection: sa.Connection, options: dict[str, Any]) -> None:
+        if "recorderd_one_question" in options:
+            options["isolation_level"] = "AUTOCOMMIT"
 
     @sa.event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: sa.Connection) -> None:
@@ -93,6 +109,18 @@ def postgresql(url: sa.URL, *, alone: bool = False) -> AsyncEngine:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     return engine
+
+
+def _answers_still(connection: Any, _record: object, _proxy: object) -> None:
+    """A server that was restarted leaves dead connections in the pool: another is made in the place of one.
+
+    `pool_pre_ping` would do it too, in a transaction of its own: three ways to the server and back, not one.
+    """
+    try:
+        connection.run_async(lambda driver: driver.execute("SELECT 1"))
+    except Exception as error:
+        # Whatever it is: asyncpg has errors for it that belong to no family.
+        raise sa.exc.DisconnectionError from error
 
 
 def mariadb(url: sa.URL, *, alone: bool = False) -> AsyncEngine:

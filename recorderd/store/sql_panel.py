@@ -77,8 +77,10 @@ class SqlPanel(PanelStore):
         if not owners:
             return Found(entries=())
         query = panel_queries.entries(owners, wanted, before, after, limit, budget)
-        async with self._begin({}) as connection:
-            rows = [_entry(dict(row)) for row in (await connection.execute(*query)).mappings()]
+        async with self._begin(engines.ONE_QUESTION) as connection:
+            result = await connection.execute(*query)
+            names = tuple(result.keys())
+            rows = [_entry(dict(zip(names, row, strict=True))) for row in result]
             found = tuple({row.story_id: row for row in reversed(rows)}.values())[::-1][:limit]
             if len(found) == limit or not wanted.selective:
                 return Found(entries=found)
@@ -96,16 +98,16 @@ class SqlPanel(PanelStore):
         return next((found[owner] for owner in owners if owner in found), None)
 
     async def owners(self, story_id: str) -> list[str]:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             return [str(row[0]) for row in await connection.execute(panel_queries.owners(story_id))]
 
     async def newest_entry(self) -> float | None:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             found = (await connection.execute(panel_queries.newest_entry())).scalar()
         return None if found is None else float(found)
 
     async def oldest_call(self) -> float | None:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             found = [(await connection.execute(query)).scalar() for query in panel_queries.oldest_call()]
         return min((float(at) for at in found if at is not None), default=None)
 
@@ -233,7 +235,7 @@ class SqlPanel(PanelStore):
         return await self._ask(Told, query)
 
     async def last_told(self) -> int:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             query = sa.select(sa.func.max(panel_tables.outbox.c.number))
             return int((await connection.execute(query)).scalar() or 0)
 
@@ -243,7 +245,7 @@ class SqlPanel(PanelStore):
     # --- the disk ---
 
     async def usage(self, since: float) -> tuple[int, int, int]:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             count, ms, size = (await connection.execute(panel_queries.usage(since))).one()
         return int(count), int(ms or 0), int(size or 0)
 
@@ -257,7 +259,7 @@ class SqlPanel(PanelStore):
     # --- how ---
 
     async def _ask(self, cls: type[R], query: Any) -> list[R]:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             return await _read(connection, cls, query)
 
     async def _one(self, cls: type[R], table: sa.Table, **key: str) -> R | None:

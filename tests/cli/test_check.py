@@ -207,13 +207,22 @@ def test_a_spool_that_is_not_there_or_not_shared_is_told(ready: Program, etc: Pa
     assert list(ready.folder.joinpath("lanes").iterdir()) == []
 
 
-def test_a_database_and_a_cdr_table_that_are_not_there_are_told(ready: Program, etc: Path) -> None:
-    ready.folder.joinpath("recorderd.db").unlink()
+def test_a_cdr_table_that_is_not_there_is_told(ready: Program, etc: Path) -> None:
     with asterisk(FakeAsterisk()) as fake:
         configure(ready, fake.port, more="cdr: {source: 'sqlite:////nowhere/master.db'}\n")
         code, found = online(ready, etc)
-    assert (code, len(found["PROBLEM"])) == (69, 2)
-    assert "there is no database at" in found["PROBLEM"][0]
+    assert (code, len(found["PROBLEM"])) == (69, 1)
+
+
+def test_before_the_first_start_it_is_no_problem_that_there_is_no_database(ready: Program, etc: Path) -> None:
+    file = ready.folder / "recorderd.db"
+    file.unlink()
+    with asterisk(FakeAsterisk()) as fake:
+        configure(ready, fake.port)
+        code, found = online(ready, etc)
+    assert code == 0, found
+    assert f"there is none at {file} yet: recorderd makes it when it starts" in found["warning"]
+    assert not file.exists()
 
 
 def test_a_rule_that_cannot_be_read_is_a_problem(ready: Program, etc: Path) -> None:

@@ -161,3 +161,47 @@ async def test_the_sqlite_file_is_private_in_wal_mode_and_durable(new_url: Maker
         found = [(await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in pragmas]
     assert found == ["wal", 2, 1, 5000]
     await store.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+async def test_a_file_that_root_makes_belongs_to_whom_its_folder_belongs_to(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    os.chown(folder, 54321, 54322)
+    store = open_store(f"sqlite:///{folder}/recorderd.db")
+    await store.migrate()
+    await store.save([sample.mark()])
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()}
+    assert len(list(folder.iterdir())) == 3, "the write-ahead log and its index too"
+    assert owners == {(54321, 54322)}
+    await store.close()
+
+
+async def test_connections_that_the_server_has_closed_are_made_anew_unnoticed(
+    cluster: Cluster, migrated_url: Maker
+) -> None:
+    url = migrated_url("postgresql")
+    store = open_store(url)
+    await store.save([sample.mark()])
+    ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{}'"
+    name = url.partition("@/")[2].partition("?")[0]
+    assert int(await asyncio.to_thread(cluster.sql, ended.format(name))) == 1
+    assert await store.marks("c1") == [sample.mark()]
+    await store.close()
+
+
+async def test_around_a_question_to_postgresql_nothing_is_said_but_whether_it_is_there(
+    migrated_url: Maker,
+) -> None:
+    store = open_store(migrated_url("postgresql"))
+    said: list[str] = []
+    async with store._begin({}) as connection:  # type: ignore[attr-defined]
+        driver = (await connection.get_raw_connection()).driver_connection
+        driver.add_query_logger(lambda record: said.append(record.query.split()[0]))
+    # Of statements that are prepared, as all of the store's are, it is not told.
+    assert await store.marks("c1") == []
+    assert said == ["SELECT"]
+    said.clear()
+    await store.save([sample.mark()])
+    assert [word.strip(";") for word in said] == ["SELECT", "BEGIN", "COMMIT"]
+    await store.close()
