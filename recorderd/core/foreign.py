@@ -30,15 +30,16 @@ _REMEMBERED = 1000
 class ForeignRecorder:
     """Somebody else's MixMonitor on a channel. `ids` are the MixMonitorIDs it may have, the likeliest first.
 
-    `asked_at`: what it is was asked then and not answered yet. `heard`: we were told of its start, and its file is new.
-    `linked`: its file was taken for a recording. `failed`: that file does not come, or does not grow.
-    `stopping_since`: its stop was asked for. `ended_at` is when it was over.
+    `asked_at`: what it is was asked then and not answered yet; `unanswered`: nor will be. `heard`: we were told of its
+    start, and its file is new. `linked`: its file was taken for a recording. `failed`: that file does not come, or does
+    not grow. `stopping_since`: its stop was asked for. `ended_at` is when it was over.
     """
 
     uniqueid: str
     ids: tuple[str, ...] = ()
     path: str = ""
     asked_at: float | None = None
+    unanswered: bool = False
     heard: bool = True
     linked: bool = False
     failed: bool = False
@@ -65,6 +66,11 @@ class ForeignRecorders:
 
     def __bool__(self) -> bool:
         return bool(self._on)
+
+    @property
+    def channels(self) -> set[str]:
+        """Those on which one runs."""
+        return set(self._on)
 
     def on(self, uniqueid: str) -> tuple[ForeignRecorder, ...]:
         """Those on a channel, oldest first."""
@@ -248,6 +254,7 @@ class ForeignRecorders:
         """The link is lost: what was asked will not be answered."""
         for there in self._on.values():
             for recorder in there:
+                recorder.unanswered = recorder.unanswered or recorder.asked_at is not None
                 recorder.asked_at = recorder.stopping_since = None
 
     def restore(self, path: str, uniqueids: Iterable[str], ended_at: float | None) -> ForeignRecorder:
@@ -272,13 +279,17 @@ class ForeignRecorders:
                 known.uniqueid = live.uniqueid
                 self._on.setdefault(live.uniqueid, []).append(known)
             there = self._on.setdefault(live.uniqueid, [])
-            if not there:
-                there.append(ForeignRecorder(live.uniqueid, heard=False))
-            self._name(known or there[-1], live.foreign_ids, live.foreign_file)
+            same = (r for r in there if r.unanswered or set(r.ids) & set(live.foreign_ids))
+            named = known or next(same, None)
+            if named is None:  # it began unheard, and what we knew of may run on beside it
+                named = ForeignRecorder(live.uniqueid, heard=False)
+                there.append(named)
+            self._name(named, live.foreign_ids, live.foreign_file)
         for uniqueid in [u for u in self._on if u not in listed]:
             self.hangup(uniqueid, at)
 
     def _name(self, recorder: ForeignRecorder, ids: tuple[str, ...], path: str) -> None:
+        recorder.unanswered = False
         recorder.ids = ids or recorder.ids
         recorder.path = recorder.path if recorder.linked else path or recorder.path
         if recorder.path:

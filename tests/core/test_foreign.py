@@ -308,3 +308,18 @@ def test_ours_that_was_armed_before_theirs_was_heard_of_goes_again() -> None:
     assert (recording.linked, recording.lanes) == (True, ())
     assert [i.outcome for i in intervals(world)] == [Outcome.RECORDED]
     assert world.files == {theirs.path}
+
+
+def test_one_that_began_unheard_is_one_more_and_all_are_stopped_where_nothing_may_be_recorded() -> None:
+    world = world_of("leave")
+    play(world, RING + ANSWER, 1)
+    for named in (False, True):
+        world.foreign_monitor(uid(CALLER), named=named)
+        world.wait(0.1)
+    world.lose_link()
+    world.foreign_monitor(uid(CALLER), named=True)
+    world.wait(1)
+    world.regain_link()
+    world.hear(events.PolicyChanged(at=world.now, policy=policy(default=N)))
+    world.wait(8)
+    assert not on(world, CALLER)
