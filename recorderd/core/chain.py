@@ -15,10 +15,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from enum import StrEnum
 from typing import Any
 
+from recorderd.core.facts import dataclass
 from recorderd.core.rows import Row
 
 # What stands before the first entry and the first head.

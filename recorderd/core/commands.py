@@ -8,8 +8,9 @@ as an event.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from recorderd.core.facts import dataclass
 from recorderd.core.rows import Row
 
 

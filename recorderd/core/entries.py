@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from recorderd.core.calls import Names
+from recorderd.core.facts import dataclass
 from recorderd.core.rows import (
     Cdr,
     Conversation,

@@ -10,8 +10,10 @@ that Asterisk sent no such field at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from recorderd.core.facts import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,9 +8,9 @@ that waited in the daemon's journal can come late without undoing what the archi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from recorderd.core.facts import dataclass
 from recorderd.core.rows import Interval, Recording, RecordingState, Row
 
 

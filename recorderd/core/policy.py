@@ -7,13 +7,14 @@ Must not know calls, Asterisk or a database.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, tzinfo
 from enum import StrEnum
 from sys import intern
 from types import MappingProxyType
 from typing import Protocol
 
+from recorderd.core.facts import dataclass
 from recorderd.core.rows import Direction, Party
 
 

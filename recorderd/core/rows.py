@@ -8,8 +8,9 @@ Times are seconds since the epoch, UTC; lengths say their unit in their name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from recorderd.core.facts import dataclass
 
 
 class Direction(StrEnum):

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from recorderd.core import rows
+from recorderd.core.facts import dataclass
 from recorderd.core.policy import ExtensionPolicy
 from recorderd.errors import StoreError
 from recorderd.store.chain import ChainStore

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from recorderd.core import rows
 from recorderd.core.entries import CallEntry
+from recorderd.core.facts import dataclass
 
 # Where an entry stands in its list: newest first, by this.
 Place = tuple[float, str]
