@@ -4,7 +4,9 @@ Owns the steps of each command: what is asked first, what is sent at once, what 
 what is recorded, nor know how a connection is kept.
 
 `execute` writes to the socket before it returns, without a detour through a task: what passes between a
-BridgeEnter and the MixMonitor is lost audio, millisecond for millisecond (asterisk-facts 3).
+BridgeEnter and the MixMonitor is lost audio, millisecond for millisecond (asterisk-facts 3). Only when very much is
+asked for at once (ten thousand recorders after a first start) commands wait here for their turn: Asterisk does one
+after the other anyway, and our own bounds on what is under way would refuse the rest.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +26,9 @@ from recorderd.core import commands, events
 from recorderd.errors import ActionRefused, AmiError
 
 log = logging.getLogger("recorderd.ami")
+
+UNDER_WAY = 100
+"""Our actions that Asterisk has not answered yet. More commands wait until it has."""
 
 
 class Send(Protocol):
@@ -44,10 +50,12 @@ class Executor:
         ami_version: Callable[[], str],
         asterisk_version: Callable[[], str],
         features: Sequence[str],
+        connected: Callable[[], bool],
         trouble: Callable[[AmiError], object],
         recorder_took: Callable[[float], object] = lambda _seconds: None,
     ) -> None:
-        self._send, self._put, self._now = send, put, now
+        self._send_action, self._put, self._now = send, put, now
+        self._connected = connected
         self._ami_version = ami_version
         self._asterisk_version = asterisk_version
         self._features = tuple(features)
@@ -56,6 +64,8 @@ class Executor:
         self._marks: dict[str, str] = {}
         """The lane whose mark we last put on a channel, by the channel's uniqueid."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._waiting: deque[commands.Command] = deque()
         self._carry_out: dict[type[commands.Command], Callable[[Any], None]] = {
             commands.MixMonitor: self._mixmonitor,
             commands.StopMixMonitor: self._stop,
@@ -69,7 +79,28 @@ class Executor:
 
     def execute(self, command: commands.Command) -> None:
         """Raises KeyError for a command that is not Asterisk's; all else becomes an event or a log line."""
-        self._carry_out[type(command)](command)
+        carry_out = self._carry_out[type(command)]
+        if self._under_way < UNDER_WAY and not self._waiting:
+            carry_out(command)
+        else:
+            self._waiting.append(command)
+
+    def _send(
+        self, headers: wire.Headers, *, late: Callable[[wire.Headers], None] | None = None
+    ) -> asyncio.Future[Reply]:
+        answer = self._send_action(headers, late=late)
+        self._under_way += 1
+        answer.add_done_callback(self._answered)
+        return answer
+
+    def _answered(self, _answer: asyncio.Future[Reply]) -> None:
+        """Whose turn it is now. Once the link is gone nobody's: the next picture says what is to be asked again."""
+        self._under_way -= 1
+        if not self._connected():
+            self._waiting.clear()
+        while self._waiting and self._under_way < UNDER_WAY:
+            command = self._waiting.popleft()
+            self._carry_out[type(command)](command)
 
     def forget(self, uniqueid: str) -> None:
         """The channel is gone."""

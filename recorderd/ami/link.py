@@ -87,6 +87,7 @@ class AsteriskLink:
             lambda: self._client.version,
             lambda: self._asterisk_version,
             (settings.feature, *settings.more_features),
+            lambda: self._client.connected,
             self._say,
             recorder_took,
         )
@@ -139,7 +140,8 @@ class AsteriskLink:
             self._syncing.cancel()
 
     def execute(self, command: commands.Command) -> None:
-        """Sends before it returns. What came of it follows as an event; while down, at once a refusal."""
+        """Sends before it returns, unless very much is under way. What came of it follows as an event; while down,
+        at once a refusal."""
         self._executor.execute(command)
 
     # --- a few things that are not part of recording

@@ -12,7 +12,7 @@ import pytest
 
 from recorderd.ami import fake_pbx
 from recorderd.ami.actions import BUILDERS
-from recorderd.ami.executor import Executor
+from recorderd.ami.executor import UNDER_WAY, Executor
 from recorderd.ami.fake import FakeAsterisk
 from recorderd.ami.fake_pbx import event
 from recorderd.core import commands, events
@@ -55,6 +55,7 @@ def test_every_command_for_asterisk_has_an_executor() -> None:
         str,
         str,
         ("f",),
+        lambda: True,
         lambda _e: None,
     )
     assert executor._carry_out.keys() == BUILDERS.keys()
@@ -372,6 +373,45 @@ async def test_a_channel_that_is_gone_is_forgotten(asterisk: FakeAsterisk, linke
     asterisk.say(event("Hangup", Channel="x", Uniqueid="u.1", Linkedid="u.1"))
     await until(lambda: one.of(events.Hangup))
     assert not one.link._executor._marks
+
+
+def lane(n: int) -> commands.MixMonitor:
+    return commands.MixMonitor(lane_id=f"l{n}", uniqueid=f"u.{n}", path=f"/spool/l{n}.wav")
+
+
+async def test_thousands_of_recorders_at_once_are_begun_in_their_order_a_few_at_a_time(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    await settled(one)
+    for n in range(5000):
+        one.link.execute(lane(n))
+    # A command and its mark go out in one breath, so there may be one more.
+    assert one.link._executor._under_way <= UNDER_WAY + 1
+    await until(lambda: len(one.of(events.LaneStarted)) == 5000, within=60)
+    assert not one.of(events.LaneRefused)
+    asked = [
+        (a["Action"], a["Channel"]) for a in asterisk.received if a["Action"] in ("MixMonitor", "Setvar")
+    ]
+    assert asked == [(action, f"u.{n}") for n in range(5000) for action in ("MixMonitor", "Setvar")]
+
+
+async def test_what_waited_for_its_turn_when_the_link_broke_is_not_asked_for_later(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    """The next picture shows that it is not there, and the engine asks again."""
+    asterisk.faults.mute_actions = frozenset({"MixMonitor", "Setvar"})
+    one = await linked()
+    for n in range(300):
+        one.link.execute(lane(n))
+    await until(lambda: len(asterisk.actions("MixMonitor")) == UNDER_WAY // 2)
+    asterisk.drop()
+    await until(lambda: one.of(events.ConnectionLost))
+    asterisk.faults.mute_actions = frozenset()
+    await until(lambda: one.link.connected)
+    await started(one, lane(300))
+    assert asterisk.actions("MixMonitor")[-1]["Channel"] == "u.300"
+    assert len(asterisk.actions("MixMonitor")) == UNDER_WAY // 2 + 1
 
 
 async def test_a_command_that_is_not_asterisks_is_an_error_of_the_caller(linked: Link) -> None:
