@@ -277,7 +277,7 @@ class AsteriskLink:
     async def _picture(self) -> events.Resync:
         """Everything asked for in one breath, so that it was true at one time: when the Ping was answered."""
         send, patience = self._client.send_action, self._settings.list_deadline
-        now, began = self.now(), time.monotonic()
+        began = time.monotonic()
         technologies: dict[str, str] = {}
 
         def pong(ping: asyncio.Future[Reply]) -> None:
@@ -290,7 +290,7 @@ class AsteriskLink:
             snapshot.BRIDGES, deadline=patience, each=lambda one: technologies.update([snapshot.bridge(one)])
         )
         status = send(
-            snapshot.STATUS, deadline=patience, each=lambda one: snapshot.channel(one, now, technologies)
+            snapshot.STATUS, deadline=patience, each=lambda one: snapshot.channel(one, technologies)
         )
         answer, _, listed = await asyncio.gather(ping, bridges, status)
         asked = self.now() - (time.monotonic() - began)

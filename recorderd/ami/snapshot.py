@@ -49,24 +49,25 @@ BRIDGES: wire.Headers = {"Action": "BridgeList"}
 
 _READ = (
     *("Channel", "Uniqueid", "Linkedid", "CallerIDNum", "CallerIDName", "Exten", "Context"),
-    *("ChannelStateDesc", "BridgeID", "Application", "Seconds", "Variable"),
+    *("BridgeID", "Application"),
 )
-_HEADERS = re.compile(rf"\r\n({'|'.join(_READ)}): ([^\r]*)")
+_HEADERS = re.compile(rf"\r\n({'|'.join(_READ)}): (?!<unknown>\r)([^\r]+)")
 """Only a third of what Status says: with ten thousand channels the rest would take longer than all this."""
 
+_VARIABLE = re.compile(r"\r\nVariable: ([^\r=]*)=(?!<unknown>\r|\(null\)\r)([^\r]+)")
+"""Each is a header of its own, after all others; of those that were asked for only what is set."""
 
-def channel(message: bytes, at: float, technologies: Mapping[str, str]) -> events.LiveChannel | None:
-    """One Status event; None if it names no channel. `at` is when it was asked for."""
-    headers = _HEADERS.findall(wire.text(message))
-    one = {name: value for name, value in headers if value != "<unknown>"}
-    get = one.get
+
+def channel(message: bytes, technologies: Mapping[str, str]) -> events.LiveChannel | None:
+    """One Status event; None if it names no channel."""
+    headers, variable, rest = wire.text(message).partition("\r\nVariable: ")
+    get = dict(_HEADERS.findall(f"{headers}\r")).get
     uniqueid, name = get("Uniqueid"), get("Channel")
     if not uniqueid or not name:
         return None
-    # Each variable is a header `Variable: NAME=VALUE` of its own.
-    variables = dict([value.split("=", 1) for name, value in headers if name == "Variable" and "=" in value])
+    variables = dict(_VARIABLE.findall(f"{variable}{rest}\r"))
     bridge_uniqueid = get("BridgeID", "")
-    foreign_file, foreign_ids = foreign({name: known(value) for name, value in variables.items()})
+    foreign_file, foreign_ids = foreign(variables) if variables else ("", ())
     return events.LiveChannel(
         channel=name,
         uniqueid=uniqueid,
@@ -78,12 +79,10 @@ def channel(message: bytes, at: float, technologies: Mapping[str, str]) -> event
         application=printable(get("Application", "")),
         bridge_uniqueid=bridge_uniqueid,
         bridge_technology=technologies.get(bridge_uniqueid, ""),
-        state=get("ChannelStateDesc", ""),
-        created=at - _seconds(get("Seconds", "")),
         answered=_instant(variables.get(ANSWERED, "")),
-        lane_id=known(variables.get(LANE, "")),
-        mixmonitor_id=known(variables.get(MIXMONITOR_ID, "")),
-        recording_file=printable(known(variables.get(RECORDING_FILE, ""))),
+        lane_id=variables.get(LANE, ""),
+        mixmonitor_id=variables.get(MIXMONITOR_ID, ""),
+        recording_file=printable(variables.get(RECORDING_FILE, "")),
         foreign_file=foreign_file,
         foreign_ids=foreign_ids,
     )
@@ -113,8 +112,4 @@ def bridge(message: bytes) -> tuple[str, str]:
 
 def _instant(value: str) -> float:
     """`1795418840.279684`; 0.0 for a call that nobody has answered, or no CDR."""
-    return float(value) if re.fullmatch(r"[0-9]{1,12}\.[0-9]{1,9}", value) else 0.0
-
-
-def _seconds(value: str) -> int:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
+    return float(value) if value and re.fullmatch(r"[0-9]{1,12}\.[0-9]{1,9}", value) else 0.0

@@ -373,8 +373,6 @@ class LiveChannel:
     application: str = ""
     bridge_uniqueid: str = ""
     bridge_technology: str = ""
-    state: str = ""
-    created: float = 0.0
     answered: float = 0.0
     lane_id: str = ""
     mixmonitor_id: str = ""

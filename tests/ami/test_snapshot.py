@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from recorderd.ami import snapshot
 from recorderd.core import events
 
@@ -39,8 +41,6 @@ CHANNEL = events.LiveChannel(
     context="from-phones",
     application="Dial",
     bridge_uniqueid="b1",
-    state="Up",
-    created=93.0,
     lane_id="lane=1",
     mixmonitor_id="0x7f1",
     recording_file="",
@@ -48,31 +48,33 @@ CHANNEL = events.LiveChannel(
 
 
 def test_a_status_event_is_a_live_channel_with_our_marks() -> None:
-    assert snapshot.channel(STATUS, 100.0, {}) == CHANNEL
+    assert snapshot.channel(STATUS, {}) == CHANNEL
 
 
 def test_variables_that_were_never_set_are_empty() -> None:
     unset = STATUS.replace(b"=lane=1", b"=(null)").replace(b"=0x7f1", b"=(null)")
-    one = snapshot.channel(unset, 100.0, {})
+    one = snapshot.channel(unset, {})
     assert one is not None
     assert (one.lane_id, one.mixmonitor_id) == ("", "")
 
 
 def test_a_bridges_technology_comes_from_the_list_of_bridges() -> None:
     technologies = dict([snapshot.bridge(ITEM)])
-    one = snapshot.channel(STATUS, 100.0, technologies)
+    one = snapshot.channel(STATUS, technologies)
     assert one is not None
     assert one.bridge_technology == "simple_bridge"
 
 
 def test_a_status_event_without_a_channel_is_left_out() -> None:
-    assert snapshot.channel(b"Event: Status\r\nChannel: x", 100.0, {}) is None
+    assert snapshot.channel(b"Event: Status\r\nChannel: x", {}) is None
 
 
-def test_hostile_numbers_are_no_time() -> None:
-    one = snapshot.channel(STATUS.replace(b"Seconds: 7", "Seconds: ٧".encode()), 100.0, {})
+@pytest.mark.parametrize("said", ["1795٧.5", "1e9", "-1.0", "179541884027968.4", ""])
+def test_hostile_numbers_are_no_time(said: str) -> None:
+    answer = f"Variable: {snapshot.ANSWERED}={said}\r\nActionID".encode()
+    one = snapshot.channel(STATUS.replace(b"ActionID", answer), {})
     assert one is not None
-    assert one.created == 100.0
+    assert one.answered == 0.0
 
 
 FILE = "/spool/monitor/2026/11/26/exten-102-101-20261126-120000-1.2.wav"
@@ -80,7 +82,7 @@ FILE = "/spool/monitor/2026/11/26/exten-102-101-20261126-120000-1.2.wav"
 
 def told(**variables: str) -> tuple[str, tuple[str, ...]]:
     said = "".join(f"Variable: {name}={value}\r\n" for name, value in variables.items()).encode()
-    one = snapshot.channel(STATUS.replace(b"ActionID", said + b"ActionID"), 100.0, {})
+    one = snapshot.channel(STATUS.replace(b"ActionID", said + b"ActionID"), {})
     assert one is not None
     return one.foreign_file, one.foreign_ids
 
