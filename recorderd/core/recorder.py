@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from recorderd.core import commands, events
+from recorderd.core.awaited import Awaited
 from recorderd.core.calls import Calls, Channel
 from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.outbox import Outbox
@@ -67,10 +68,11 @@ class Recorder:
         self._on: dict[str, LiveLane] = {}
         # Lanes of ours whose MixMonitorStart or MixMonitorStop is still to come, and their channels: these
         # events name no recorder, and come before or after the reply to the action.
-        self._starting: dict[str, str] = {}
-        self._stopping: dict[str, str] = {}
+        self._starting = Awaited()
+        self._stopping = Awaited()
         # Recorders of ours that are over for us and not yet for Asterisk: no other may start there before.
         self._clearing: dict[str, _Clearing] = {}
+        self._clearing_on = Awaited()
         self._trouble: dict[str, _Trouble] = {}
         # Lanes to be stopped once their disk is no longer frozen: channel, MixMonitorID, path.
         self._held: dict[str, tuple[str, str, str]] = {}
@@ -113,7 +115,7 @@ class Recorder:
     ) -> None:
         """Take this channel's voice, unless it is being taken or failed a moment ago."""
         trouble = self._trouble.get(channel.uniqueid)
-        if channel.uniqueid in self._on or self._is_clearing(channel.uniqueid):
+        if channel.uniqueid in self._on or channel.uniqueid in self._clearing_on:
             return
         if trouble and at < trouble.not_before:
             return
@@ -132,7 +134,7 @@ class Recorder:
         )
         self.lanes[lane_id] = lane
         self._on[channel.uniqueid] = lane
-        self._starting[lane_id] = channel.uniqueid
+        self._starting.add(lane_id, channel.uniqueid)
         self.save(lane)
         self.out.do(
             commands.MixMonitor(lane_id=lane_id, uniqueid=channel.uniqueid, path=lane.path, beep_seconds=beep)
@@ -152,21 +154,20 @@ class Recorder:
         if lane is not None and self._places.frozen(lane.path):
             self._held[lane_id] = (uniqueid, mixmonitor_id, lane.path)
             return
-        self._stopping[lane_id] = uniqueid
+        self._stopping.add(lane_id, uniqueid)
         self.out.do(commands.StopMixMonitor(lane_id=lane_id, uniqueid=uniqueid, mixmonitor_id=mixmonitor_id))
 
     def _clear(self, lane_id: str, uniqueid: str, mixmonitor_id: str) -> None:
         self._clearing[lane_id] = _Clearing(uniqueid, mixmonitor_id)
+        self._clearing_on.add(lane_id, uniqueid)
         self._send_stop(lane_id, uniqueid, mixmonitor_id)
-
-    def _is_clearing(self, uniqueid: str) -> bool:
-        return bool(self._clearing) and any(c.uniqueid == uniqueid for c in self._clearing.values())
 
     def mute(self, lane: LiveLane, muted: bool) -> None:
         """Have silence written instead of the voice, or the voice again."""
         if lane.muted is muted or lane.state not in (LaneState.ATTACHED, LaneState.RECORDING):
             return
         lane.muted = muted
+        lane.was_muted = True
         self.out.do(
             commands.MixMonitorMute(
                 lane_id=lane.id, uniqueid=lane.uniqueid, mixmonitor_id=lane.mixmonitor_id, muted=muted
@@ -189,7 +190,7 @@ class Recorder:
 
     def monitor_started(self, event: events.MixMonitorStart) -> set[str]:
         """Ours if we are waiting for one there, else somebody else's; return its channel."""
-        if lane_id := _taken(self._starting, event.uniqueid):
+        if lane_id := self._starting.take(event.uniqueid):
             if lane := self.lanes.get(lane_id):
                 self._begin(lane, event.at)
         else:
@@ -198,7 +199,7 @@ class Recorder:
 
     def monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
         """Ours if we asked for it; else somebody else's, or ours stopped behind our back; return its channel."""
-        if _taken(self._stopping, event.uniqueid):
+        if self._stopping.take(event.uniqueid):
             return {event.uniqueid}
         lane = self.on(event.uniqueid)
         if self._foreign.stopped(event.uniqueid, event.at):
@@ -213,6 +214,7 @@ class Recorder:
         if isinstance(event, events.LaneStopFailed) and self._ask_again(event.lane_id):
             return None
         if isinstance(event, events.LaneStopped | events.LaneStopFailed) and event.lane_id in self._clearing:
+            self._clearing_on.drop(event.lane_id)
             return self._clearing.pop(event.lane_id).uniqueid
         if lane is None or (lane.state, type(event)) not in LANE:
             return None
@@ -228,7 +230,7 @@ class Recorder:
                 self._failed(lane, event.at, f"its file is {event.kind}", next_place=True)
                 self._clear(lane.id, lane.uniqueid, lane.mixmonitor_id)
             case events.LaneRefused():
-                if self._starting.pop(lane.id, None) is None:
+                if not self._starting.drop(lane.id):
                     # It did start, and nobody answers for it: from now on it is like somebody else's.
                     self._foreign.runs_after_all(lane.uniqueid)
                 self._failed(lane, event.at, event.reason, next_place=False)
@@ -245,7 +247,7 @@ class Recorder:
 
     def _ask_again(self, lane_id: str) -> bool:
         """Perhaps only the question was lost: what is not to be recorded is worth asking twice."""
-        self._stopping.pop(lane_id, None)
+        self._stopping.drop(lane_id)
         lane, clearing = self.lanes.get(lane_id), self._clearing.get(lane_id)
         if clearing is not None and not clearing.again:
             clearing.again = True
@@ -268,9 +270,9 @@ class Recorder:
             self._held = {i: held for i, held in self._held.items() if held[0] != uniqueid}
         self._foreign.hangup(uniqueid, event.at)
         self._trouble.pop(uniqueid, None)
-        while _taken(self._starting, uniqueid) or _taken(self._stopping, uniqueid):
-            pass
-        for lane_id in [k for k, clearing in self._clearing.items() if clearing.uniqueid == uniqueid]:
+        self._starting.forget(uniqueid)
+        self._stopping.forget(uniqueid)
+        for lane_id in self._clearing_on.forget(uniqueid):
             del self._clearing[lane_id]
 
     def follow_bridges(self, touched: Iterable[str], at: float) -> None:
@@ -422,6 +424,7 @@ class Recorder:
         self._starting.clear()
         self._stopping.clear()
         self._clearing.clear()
+        self._clearing_on.clear()
         self._foreign.deaf()
 
     def adopt(self, live: events.LiveChannel, at: float) -> None:
@@ -435,7 +438,8 @@ class Recorder:
         if lane is not None and there and lane.id == live.lane_id:
             lane.mixmonitor_id = live.mixmonitor_id
             lane.began = True
-            lane.muted = None
+            if lane.was_muted:  # whether the last order came through nobody knows
+                lane.muted = None
             if lane.state is LaneState.STARTING:
                 lane.state = LaneState.ATTACHED
             if lane.state is LaneState.STOPPING:
@@ -457,11 +461,3 @@ class Recorder:
         else:
             self._on[lane.uniqueid] = lane
             self.calls.remember_channel(lane.uniqueid, lane.channel)
-
-
-def _taken(waiting: dict[str, str], uniqueid: str) -> str | None:
-    """The lane that has waited longest on this channel; it waits no more."""
-    lane_id = next((lane for lane, channel in waiting.items() if channel == uniqueid), None)
-    if lane_id is not None:
-        del waiting[lane_id]
-    return lane_id

@@ -48,9 +48,10 @@ OVER = frozenset((S.CLOSED, S.REFUSED, S.LOST, S.DISCARDED))
 class LiveLane:
     """A lane that runs, or whose file is not dealt with yet. `stretches` are when its file grew.
 
-    `muted` is None after a restart: nobody remembers. `restored`: it is from before one. `kept`: its file must
-    stay. `not_before`: it was started for a recording that began then. `silent_ms`: for so long no packet came
-    on its channel. `growing` is what the watcher of its file was told last, None if it was told nothing.
+    `muted` is None where nobody remembers: after a restart, and after a lost link if it ever `was_muted`.
+    `restored`: it is from before a restart. `kept`: its file must stay. `not_before`: it was started for a recording
+    that began then. `silent_ms`: for so long no packet came on its channel. `growing` is what the watcher of its file
+    was told last, None if it was told nothing.
     """
 
     id: str
@@ -65,6 +66,7 @@ class LiveLane:
     not_before: float = 0.0
     silent_ms: int = 0
     muted: bool | None = False
+    was_muted: bool = False
     stop_failed: bool = False
     kept: bool = False
     recording_id: str = ""
