@@ -87,6 +87,7 @@ class Obedient:
     def _start(self, command: commands.MixMonitor) -> None:
         self.done["MixMonitor"] += 1
         ident = f"0x{next(self._ids):x}"
+        self._put(events.MixMonitorStart(at=self.now, channel="", uniqueid=command.uniqueid))
         self._put(events.LaneStarted(at=self.now, lane_id=command.lane_id, mixmonitor_id=ident))
 
     def _stop(self, command: commands.StopMixMonitor) -> None:

@@ -10,7 +10,7 @@ winner never had a DialBegin, an Originate's DialBegin names no caller. No order
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from types import MappingProxyType
@@ -478,51 +478,73 @@ class Calls:
         return moved
 
     def _resync(self, event: events.Resync) -> set[str]:
-        """Believe the list: what is not in it is gone, what we knew of the others stays.
+        return set().union(*self.resync(event))
 
-        One that came into its bridge while nobody told us did so when it was answered, as far as can be known.
+    def resync(self, event: events.Resync) -> Iterator[Iterable[str]]:
+        """Believe the list, channel by channel: what is not in it is gone, what we knew of the others stays.
+
+        Yields the channels that this moved, or nothing: most are where they were. No other event may come before
+        the end.
         """
         unheard_since, self._unheard_since = self._unheard_since, 0.0
         self._only_asked.clear()
-        moved = set(self.channels)
         listed = {live.uniqueid: live for live in event.channels}
         for uniqueid in [u for u in self.channels if u not in listed]:
-            self._gone(uniqueid, event.at)
-        self.bridges.clear()
+            yield self._gone(uniqueid, event.at)
+        before, self.bridges = self.bridges, {}
         for live in listed.values():
             if event.at - self._departed.pop(live.uniqueid, 0.0) < _LISTED_AFTER_HANGUP:
                 self._departed[live.uniqueid] = event.at
-                continue
-            known = live.uniqueid in self.channels
-            channel = self._see(live.uniqueid, live.channel, live.linkedid)
-            if channel.bridge != live.bridge_uniqueid:
-                answered = max(live.answered, unheard_since) if live.answered else event.at
-                channel.entered_at = min(event.at, answered)
-            channel.bridge = live.bridge_uniqueid or None
-            channel.ringing = ()
-            if not known:
-                channel.called = live.application in ("AppDial", "AppDial2", "AppQueue")
-                channel.number = self._same(live.caller_id_num)
-                channel.caller_name = live.caller_id_name
-                channel.context = self._same(live.context)
-                if not channel.called:
-                    self._dials(channel, live.exten)
-            if channel.bridge:
-                bridge = self._bridge(channel.bridge, live.bridge_technology)
-                bridge.add(channel.uniqueid)
-                channel.bridge = bridge.uniqueid
-        self._guess_dials(event)
-        return moved | listed.keys()
+                yield ()
+            else:
+                yield self._listed(live, before.get(live.bridge_uniqueid), event.at, unheard_since)
+        yield self._guess_dials(event)
 
-    def _guess_dials(self, event: events.Resync) -> None:
+    def _listed(
+        self, live: events.LiveChannel, was: Bridge | None, at: float, unheard_since: float
+    ) -> Iterable[str]:
+        """It lives, there. `was` is its bridge as we knew it; return whom this moved.
+
+        One that came into its bridge while nobody told us did so when it was answered, as far as can be known.
+        """
+        known = self.channels.get(live.uniqueid)
+        linkedid = known.linkedid if known else ""
+        channel = self._see(live.uniqueid, live.channel, live.linkedid)
+        moved = known is None or channel.linkedid != linkedid or bool(channel.ringing)
+        if (channel.bridge or "") != live.bridge_uniqueid:
+            moved = True
+            answered = max(live.answered, unheard_since) if live.answered else at
+            channel.entered_at = min(at, answered)
+        channel.bridge = live.bridge_uniqueid or None
+        channel.ringing = ()
+        if known is None:
+            channel.called = live.application in ("AppDial", "AppDial2", "AppQueue")
+            channel.number = self._same(live.caller_id_num)
+            channel.caller_name = live.caller_id_name
+            channel.context = self._same(live.context)
+            if not channel.called:
+                self._dials(channel, live.exten)
+        if channel.bridge:
+            bridge = self.bridges.get(channel.bridge)
+            if bridge is None:
+                moved = moved or was is None or was.technology != live.bridge_technology
+                bridge = self._bridge(channel.bridge, live.bridge_technology)
+            bridge.add(channel.uniqueid)
+            channel.bridge = bridge.uniqueid
+        return (channel.uniqueid,) if moved else ()
+
+    def _guess_dials(self, event: events.Resync) -> set[str]:
         """Who rings for whom is not listed: a ringing callee belongs to its linkedid's dialling channel."""
         dialling = {c.linkedid: c.uniqueid for c in event.channels if c.application in ("Dial", "Queue")}
+        found = set()
         for live in event.channels:
-            caller = dialling.get(live.linkedid)
-            if not caller or live.bridge_uniqueid or live.application not in ("AppDial", "AppQueue"):
+            if live.bridge_uniqueid or live.application not in ("AppDial", "AppQueue"):
                 continue
-            if caller in self.channels and live.uniqueid in self.channels:
+            caller = dialling.get(live.linkedid)
+            if caller and caller in self.channels and live.uniqueid in self.channels:
                 self._rings(self.channels[caller], self.channels[live.uniqueid])
+                found |= {caller, live.uniqueid}
+        return found
 
 
 def _peer(channel: str) -> str:

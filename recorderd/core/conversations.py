@@ -8,7 +8,7 @@ else: so a transfer continues it, and a consultation call is one of its own unti
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from recorderd.core.calls import Calls
@@ -104,6 +104,31 @@ class Talks:
         concerned.update(claimed)
         self._end(concerned, at)
         return concerned
+
+    def apart(self, uniqueids: Iterable[str]) -> Iterator[set[str]]:
+        """These channels in lots that have nothing to do with each other, each with all that belongs to it.
+
+        Who hears each other, has one conversation, or waits for one who rings is in one lot, so that lot by lot the
+        same is found as in all at once. A lot is looked for when it is asked for.
+        """
+        done: set[str] = set()
+        for uniqueid in uniqueids:
+            if uniqueid in done:
+                continue
+            lot: set[str] = set()
+            heard: set[str] = set()
+            todo = {uniqueid}
+            while todo:
+                one = todo.pop()
+                lot.add(one)
+                if one not in heard:
+                    heard |= self.calls.hearing(one)
+                    todo |= heard - lot
+                if talk := self.of(one):
+                    todo |= talk.channels.union(talk.members) - lot
+                todo.update(c.uniqueid for c in self.calls.callers_of(one) if c.uniqueid not in lot)
+            done |= lot
+            yield lot
 
     def _homes_of(self, uniqueids: Iterable[str]) -> dict[str, Talk]:
         return {talk.id: talk for u in sorted(uniqueids) if (talk := self.of(u))}

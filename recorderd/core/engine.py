@@ -8,27 +8,33 @@ Nothing is thought twice: what should be recorded (who talks with whom, what pol
 conversation, or with the caller who waits, and is found out again only around channels that an event about calls,
 people or policy has touched. News of a recorder or its file only makes the comparison again.
 
+What touches very many (the picture after a lost link, a new policy) is an agenda: `begin` an event, then `step` until
+it is through. Nothing between two steps takes long, and most urgent is first: who talks and has no recorder.
+
 Guarantees, whatever comes in: at most one of our recorders on a channel; none on a Local channel or on a
 ringing callee; a row for every lane before its file; every interval ends in exactly one outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from recorderd.core import commands, events, filenames, presses
 from recorderd.core.calls import Calls, Channel, Names
-from recorderd.core.conditions import Hours
 from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
 from recorderd.core.dealing import Dealing, Foreign
+from recorderd.core.deciding import Decider, by_the_clock
 from recorderd.core.failing import Failing
 from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.ledger import Ledger
 from recorderd.core.outbox import Outbox
-from recorderd.core.policy import Policy, Situation, decide
+from recorderd.core.policy import Policy, Situation
 from recorderd.core.recorder import LaneFact, Recorder
 from recorderd.core.recordings import BUFFERED, LiveLane
 from recorderd.core.rows import (
@@ -44,8 +50,12 @@ from recorderd.core.rows import (
 from recorderd.core.tables import Tables
 from recorderd.core.tags import Tags
 
+# More channels than this are thought about in lots; and so many are looked at in a step that only looks.
+AT_ONCE = 50
+
 _Learner = Callable[[Any], set[str]]
 _Learners = Mapping[type[events.Event], _Learner]
+_Thing = TypeVar("_Thing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +82,17 @@ class Settings:
 
 
 class Engine:
-    """`handle` one event at a time, in order. Ids come from `new_id`, time from the events."""
+    """`handle` one event at a time, in order; or `begin` it and `step` while `busy`, which comes to the same.
+
+    Ids come from `new_id`, time from the events. `at_once`: more channels than this are an agenda.
+    """
 
     def __init__(self, settings: Settings, policy: Policy, new_id: Callable[[], str]) -> None:
         self.settings = settings
         self.policy = policy
         self.deaf = True
         self.no_room = ""
+        self.at_once = AT_ONCE
         self.out = Outbox()
         self.calls = Calls(settings.names)
         self.talks = Talks(self.calls, new_id, settings.longest_pause)
@@ -92,11 +106,16 @@ class Engine:
         )
         self.dealing = Dealing(settings.foreign, self.recorder, self.foreign)
         self._new_id = new_id
+        self._decider = Decider()
         self._minute = 0.0
+        self._agenda: deque[Iterator[object]] = deque()
         self.failing = Failing(self.recorder, self.out)
         self._offered: dict[str, None] = {}
         self._armed: dict[str, int] = {}
         self._changes_what_is, self._changes_what_should_be = self._learners()
+        self._at_length: Mapping[type[events.Event], Callable[[Any], Iterator[object]]] = MappingProxyType(
+            {events.Resync: self._resync, events.Shutdown: self._shutdown}
+        )
         parts = (self, self.calls, self.talks, self.tags, self.recorder, self.ledger, self.ledger.company)
         self._tables = Tables((*parts, self.foreign, self.dealing))
 
@@ -113,13 +132,30 @@ class Engine:
     # --- the funnel ----------------------------------------------------------------------------
 
     def handle(self, event: events.Event) -> list[commands.Command]:
-        """Take in one fact; return what is to be done, in this order."""
+        """Take in one fact, all of it; return what is to be done, in this order."""
+        todo = self.begin(event)
+        while self.busy:
+            todo += self.step()
+        return todo
+
+    @property
+    def busy(self) -> bool:
+        """The last fact is not through: `step` before the next."""
+        return bool(self._agenda)
+
+    def begin(self, event: events.Event) -> list[commands.Command]:
+        """Take in one fact; return what is to be done, in this order. See whether it leaves us `busy`.
+
+        While we are, only a `ConnectionLost` may be taken in: what is thought then, is asked of nobody.
+        """
         kind = type(event)
         if learn := self._changes_what_is.get(kind):
-            self._plan(learn(event), event.at)
+            self._plan_all(learn(event), event.at)
+        elif at_length := self._at_length.get(kind):
+            self._agenda.append(at_length(event))
         else:
             learn = self._changes_what_should_be.get(kind, self._follow_calls)
-            self._think(learn(event), event.at, found=kind is events.Resync)
+            self._think_all(learn(event), event.at)
         if kind is events.Tick:
             self._strike(event.at)
             self.ledger.sweep(event.at)
@@ -130,6 +166,12 @@ class Engine:
             )
             if not self.deaf:
                 self.failing.check(self.talks.talks.values(), event.at)
+        return self.out.take()
+
+    def step(self) -> list[commands.Command]:
+        """Go on with it a little: about one conversation is thought about. What fails is over, the rest goes on."""
+        if next(self._agenda[0], self) is self:
+            self._agenda.popleft()
         return self.out.take()
 
     def _learners(self) -> tuple[_Learners, _Learners]:
@@ -163,8 +205,6 @@ class Engine:
             events.ForeignSeen: self.foreign.seen,
             events.ForeignGone: self.foreign.gone,
             events.PolicyChanged: self._policy_changed,
-            events.Shutdown: self._shutdown,
-            events.Resync: self._resync,
             events.Hangup: self._hangup,
         }
         return MappingProxyType(what_is), MappingProxyType(what_should_be)
@@ -180,12 +220,39 @@ class Engine:
             self._foresee(uniqueid, at)
         self._plan(touched, at)
 
+    def _think_all(self, touched: set[str], at: float, *, found: bool = False) -> None:
+        """Now if they are few; else lot by lot. One that fails does not keep the others from their turn."""
+        if len(touched) <= self.at_once:
+            self._think(touched, at, found=found)
+        else:
+            lots = self.talks.apart(self._urgent_first(touched))
+            self._agenda.append(map(partial(self._think, at=at, found=found), lots))
+
+    def _plan_all(self, touched: Collection[str], at: float) -> None:
+        """The same where only the plan is to be made again."""
+        if len(touched) <= self.at_once:
+            self._plan(touched, at)
+        else:
+            parts = _parts(self._urgent_first(touched))
+            self._agenda.append(map(partial(self._plan, at=at), parts))
+
+    def _urgent_first(self, uniqueids: Iterable[str]) -> Iterator[str]:
+        """Those first who are with others and have no recorder."""
+        rest = []
+        for uniqueid in sorted(uniqueids):
+            channel = self.calls.channels.get(uniqueid)
+            if channel is not None and channel.bridge and self.recorder.on(uniqueid) is None:
+                yield uniqueid
+            else:
+                rest.append(uniqueid)
+        yield from rest
+
     # --- what is learnt ------------------------------------------------------------------------
 
     def _tick(self, event: events.Tick) -> set[str]:
         touched = self.recorder.due(event.at) | presses.overdue(self.talks, event.at, self.out)
         if not self.deaf and (invented := self.calls.invented(event.at)):
-            touched |= self._vanish(dict.fromkeys(invented, event.at))
+            touched.update(*self._vanish(dict.fromkeys(invented, event.at)))
         return touched
 
     def _monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
@@ -235,8 +302,12 @@ class Engine:
         self.policy = event.policy
         return set(self.calls.channels)
 
-    def _shutdown(self, event: events.Shutdown) -> set[str]:
-        return self._vanish({u: event.ended.get(u, event.at) for u in self.calls.channels})
+    def _shutdown(self, event: events.Shutdown) -> Iterator[object]:
+        touched: set[str] = set()
+        for more in self._vanish({u: event.ended.get(u, event.at) for u in self.calls.channels}):
+            touched |= more
+            yield more
+        self._think_all(touched, event.at)
 
     def _follow_calls(self, event: events.Event) -> set[str]:
         touched = self.calls.apply(event)
@@ -251,11 +322,9 @@ class Engine:
         """On the minute a rule about the time of day may begin or cease to hold: decided as of then."""
         minute = at // 60 * 60
         before, self._minute = self._minute, minute
-        if before in (0.0, minute) or not any(
-            isinstance(c, Hours) for r in self.policy.rules for c in r.conditions
-        ):
+        if before in (0.0, minute) or not by_the_clock(self.policy):
             return
-        self._think(set(self.calls.channels), minute)
+        self._think_all(set(self.calls.channels), minute)
 
     def _hangup(self, event: events.Hangup) -> set[str]:
         self.recorder.hangup(event.uniqueid, event)
@@ -311,7 +380,7 @@ class Engine:
         if talk.interval is None and not talk.interval_end:
             at = talk.started_at
         situation = self._situation(talk.members, at)
-        decision = decide(self.policy, situation, pressed=talk.pressed)
+        decision = self._decider.decide(self.policy, situation, pressed=talk.pressed)
         if talk.declined:  # who ended a recording does not want what follows to be taken for later
             decision = replace(decision, buffered=False)
         talk.decision = decision
@@ -421,7 +490,7 @@ class Engine:
             self._situation(caller, at, (self._expected(number),)) for number in channel.consulted
         ]
         pressed = talk is not None and talk.pressed
-        decisions = [decide(self.policy, s, pressed=pressed) for s in expected]
+        decisions = [self._decider.decide(self.policy, s, pressed=pressed) for s in expected]
         if decisions and all(decision.taken for decision in decisions):
             self._armed[channel.uniqueid] = max(decision.beep for decision in decisions)
 
@@ -459,31 +528,42 @@ class Engine:
             self.out.alarm(event.at, "link-lost", why)
         return set()
 
-    def _vanish(self, ended: dict[str, float]) -> set[str]:
-        """Channels are gone without a Hangup that we heard; `ended` says when, oldest first."""
-        touched: set[str] = set()
+    def _vanish(self, ended: dict[str, float]) -> Iterator[set[str]]:
+        """Channels are gone without a Hangup that we heard; `ended` says when, oldest first. Yields whom it touched."""
         for uniqueid in sorted(ended, key=lambda u: ended[u]):
             name = self.calls.channels[uniqueid].name
             gone = events.Hangup(at=ended[uniqueid], channel=name, uniqueid=uniqueid, linkedid="")
-            touched |= self._settle(self._hangup(gone), gone.at)
-        return touched
+            yield self._settle(self._hangup(gone), gone.at)
 
-    def _resync(self, event: events.Resync) -> set[str]:
+    def _resync(self, event: events.Resync) -> Iterator[object]:
+        """Find out what has changed, and think about that; whether each recorder is there is looked at in any case."""
         self.deaf = False
-        listed = {live.uniqueid for live in event.channels}
-        touched = self._vanish(
-            {u: event.ended.get(u, event.at) for u in self.calls.channels if u not in listed}
-        )
-        touched |= self.calls.apply(event)
-        self.foreign.adopt(event.channels, event.at)
-        for talk in self.talks.end_forsaken(event.at):
-            self._follow(talk, event.at)
-        for live in event.channels:
-            self.recorder.adopt(live, event.at)
-            home = self.talks.of(live.uniqueid)
-            self.tags.adopt(live, home.id if home and live.lane_id else "")
-        self.recorder.follow_bridges(touched, event.at)
-        return touched
+        at, listed = event.at, {live.uniqueid: live for live in event.channels}
+        touched = self.foreign.channels
+        for more in self._vanish({u: event.ended.get(u, at) for u in self.calls.channels if u not in listed}):
+            touched |= more
+            yield more
+        for some in _parts(self.calls.resync(event)):
+            touched.update(*some)
+            yield some
+        self.foreign.adopt(event.channels, at)
+        touched |= self.foreign.channels
+        for talk in self.talks.end_forsaken(at):
+            self._follow(talk, at)
+        for lives in _parts(listed.values()):
+            for live in lives:
+                self.recorder.adopt(live, at)
+                home = self.talks.of(live.uniqueid)
+                self.tags.adopt(live, home.id if home and live.lane_id else "")
+            self.recorder.follow_bridges((live.uniqueid for live in lives), at)
+            yield lives
+        for (
+            talk
+        ) in self.talks.talks.values():  # of before a restart, or waiting for what nobody will tell now
+            if talk.decision is None or talk.interval is None:
+                touched |= talk.channels
+        self._think_all(touched, at, found=True)
+        self._plan_all(listed.keys() - touched, at)
 
     def restore(
         self,
@@ -513,6 +593,13 @@ class Engine:
                 self.ledger.recordings[user].add_lane(lane.id)
             began = max((self.ledger.recordings[user].started_at for user in users), default=0.0)
             self.recorder.restore(lane, users, outside.get(lane.uniqueid, False), began)
+
+
+def _parts(things: Iterable[_Thing]) -> Iterator[list[_Thing]]:
+    """So many at a time that looking at them takes no longer than thinking about one conversation."""
+    rest = iter(things)
+    while part := list(islice(rest, AT_ONCE)):
+        yield part
 
 
 def _who(parties: Iterable[Party]) -> frozenset[str]:

@@ -1,15 +1,16 @@
 """The inbox: every event goes into the engine here, and every command of its goes to whoever can do it.
 
-Owns the order (one event at a time, its commands before the next) and who waits for an answer. Must not
-decide anything about calls.
+Owns the order (one event at a time, its commands before the next), when the loop has its turn in between, and who
+waits for an answer. Must not decide anything about calls.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -19,6 +20,8 @@ from recorderd.core.engine import Engine
 log = logging.getLogger("recorderd.calls")
 
 _ARMED_PATIENCE = 3.0
+SLICE_SECONDS = 0.005
+"""So long at a time the loop is held by an event that concerns very many calls, and by those that waited behind it."""
 
 Doer = Callable[[Any], None]
 
@@ -26,7 +29,9 @@ Doer = Callable[[Any], None]
 class Switchboard:
     """`put` is called in the event loop only. `doers` carry commands out, by the command's type."""
 
-    def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, engine: Engine, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.engine = engine
         self.decisions: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
@@ -35,8 +40,9 @@ class Switchboard:
         self._loop = loop
         self._inbox: deque[events.Event] = deque()
         self._sent: deque[events.Event] = deque()
-        self._woken = False
         self._busy = False
+        self._clock = clock
+        self._later: asyncio.Handle | None = None
         self._doers: Mapping[type[commands.Command], Doer] = {}
         self._answers: dict[str, Future[commands.Answer]] = {}
         self._armed: dict[str, list[Future[bool]]] = {}
@@ -49,45 +55,80 @@ class Switchboard:
             commands.Save: self._save(doers[commands.Save]),
         }
 
+    @property
+    def behind(self) -> bool:
+        """Something was taken in that is not thought about yet: it waits for the loop's next turn."""
+        return self._later is not None
+
     def put(self, event: events.Event) -> None:
-        """Take in one event. What a command sets off at once waits its turn."""
-        self._inbox.append(event)
-        if self._busy:
+        """Take in one event: when this returns it is done with, unless we are `behind`.
+
+        What a command sets off at once waits its turn. Only the loss of the link does not wait: from now on nothing
+        can be asked for.
+        """
+        if self._later is not None and type(event) is events.ConnectionLost:
+            self._handle(event)
             return
-        self._busy = True
+        self._take_sent()
+        self._inbox.append(event)
+        if not self._busy and self._later is None:
+            self._work()
+
+    def _take_sent(self) -> None:
+        while self._sent:
+            self._inbox.append(self._sent.popleft())
+
+    def _work(self) -> None:
+        """Until nothing waits. An agenda of the engine's, and what waits behind it, leaves the loop its turns."""
+        self._later, self._busy = None, True
+        begun, at_length = self._clock(), len(self._inbox) > 1
         try:
-            while self._inbox:
-                self._handle(self._inbox.popleft())
+            while self.engine.busy or self._inbox:
+                if self.engine.busy:
+                    at_length = True
+                    self._go_on()
+                else:
+                    self._handle(self._inbox.popleft())
+                if at_length and self._clock() - begun > SLICE_SECONDS:
+                    self._later = self._loop.call_soon(self._work)
+                    break
         finally:
             self._busy = False
 
     def put_soon(self, event: events.Event) -> None:
-        """The same from another thread. Waking the loop costs more than an event: once for all that wait."""
-        self._sent.append(event)
-        if not self._woken:
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._take_sent)
+        """The same from another thread, just before the next event that comes: the next tick's at the latest.
 
-    def _take_sent(self) -> None:
-        self._woken = False  # before the first is taken: what comes from now on wakes us again
-        while self._sent:
-            self.put(self._sent.popleft())
+        Waking the loop would cost more than the event. What the dialplan has asked about is followed at once by the
+        events of its dialling.
+        """
+        self._sent.append(event)
 
     def _handle(self, event: events.Event) -> None:
         self.events += 1
         try:
-            todo = self.engine.handle(event)
+            todo = self.engine.begin(event)
         except Exception:
             # A fault of ours in one call must not end the recording of all others.
             log.exception("the engine failed on %s", event)
             todo = self.engine.out.take()
+        self._carry_out(todo)
+        if self._armed and isinstance(event, events.FileSeen | events.FileFault | events.LaneRefused):
+            self._tell_armed(event)
+
+    def _go_on(self) -> None:
+        try:
+            todo = self.engine.step()
+        except Exception:
+            log.exception("the engine failed on one of many calls")
+            todo = self.engine.out.take()
+        self._carry_out(todo)
+
+    def _carry_out(self, todo: Iterable[commands.Command]) -> None:
         for command in todo:
             try:
                 self._doers[type(command)](command)
             except Exception:
                 log.exception("%s was not carried out", command)
-        if self._armed and isinstance(event, events.FileSeen | events.FileFault | events.LaneRefused):
-            self._tell_armed(event)
 
     # --- answers -------------------------------------------------------------------------------
 
@@ -118,6 +159,9 @@ class Switchboard:
     def _wait_armed(self, uniqueid: str, future: Future[bool]) -> None:
         if not future.set_running_or_notify_cancel():
             return
+        self._take_sent()
+        if not self._busy and self._later is None:
+            self._work()
         lane = self.engine.recorder.on(uniqueid)
         if lane is not None and lane.state is rows.LaneState.RECORDING:
             future.set_result(True)

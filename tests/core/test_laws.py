@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from recorderd.core import commands, events
 from recorderd.core.conversations import Talk
 from recorderd.core.dealing import Foreign
+from recorderd.core.engine import AT_ONCE
 from recorderd.core.foreign import ForeignRecorder
 from recorderd.core.intervals import covered_ms, overlap
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy
@@ -68,6 +69,7 @@ def pick(things: list[Line], which: int) -> Line:
 REMEMBERED = {
     "Calls._departed",
     "Calls._texts",
+    "Decider._known",
     "Ledger._names",
     "ForeignRecorders._files",
     "Places._shunned",
@@ -95,7 +97,9 @@ class Life(RuleBasedStateMachine):
 
     @initialize(wished=wishes, reply_first=st.booleans(), foreign=st.sampled_from(list(Foreign)))
     def begin(self, wished: dict[str, str], reply_first: bool, foreign: Foreign) -> None:
-        self.world = World(policy_of(wished, 1), replace(SETTINGS, foreign=foreign))
+        """The laws hold whether many channels are thought about together or lot by lot: every third life so."""
+        at_once = (AT_ONCE, 0, 2)[len(wished) % 3]
+        self.world = World(policy_of(wished, 1), replace(SETTINGS, foreign=foreign), at_once=at_once)
         self.world.event_before_reply = not reply_first
         self.pbx = Pbx(lambda: self.world.now)
         self.presses = 0

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from recorderd.core import commands, events
-from recorderd.core.engine import Engine, Settings
+from recorderd.core.engine import AT_ONCE, Engine, Settings
 from recorderd.core.policy import Policy
 from recorderd.core.rows import (
     Cdr,
@@ -223,10 +223,14 @@ class World:
 
     `lag`: so many events may wait unread. `fates` say what becomes of the next command of a kind: `refuse`,
     `lost` (not done, no answer), `done-unanswered`, `ghost` (no file comes), `stall` (it does not grow).
+    `at_once` is the engine's.
     """
 
-    def __init__(self, policy: Policy, settings: Settings = SETTINGS, start: float = T) -> None:
+    def __init__(
+        self, policy: Policy, settings: Settings = SETTINGS, start: float = T, *, at_once: int = AT_ONCE
+    ) -> None:
         self.now = start
+        self.at_once = at_once
         self.policy = policy
         self.settings = settings
         self.truth = Truth()
@@ -263,7 +267,9 @@ class World:
         self.hear(events.Resync(at=self.now, channels=()))
 
     def _engine(self) -> Engine:
-        return Engine(self.settings, self.policy, lambda: f"id{next(self._ids)}")
+        engine = Engine(self.settings, self.policy, lambda: f"id{next(self._ids)}")
+        engine.at_once = self.at_once
+        return engine
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -317,10 +323,15 @@ class World:
             self.hear(self._stream.popleft())
 
     def hear(self, event: events.Event) -> None:
-        """The engine takes one event in and its commands are carried out."""
+        """The engine takes one event in and its commands are carried out, step by step."""
         if self.dead:
             return
-        for command in self.engine.handle(event):
+        self._carry_out(self.engine.begin(event))
+        while self.engine.busy and not self.dead:
+            self._carry_out(self.engine.step())
+
+    def _carry_out(self, todo: Iterable[commands.Command]) -> None:
+        for command in todo:
             if self.dies_after is not None:
                 self.dies_after -= 1
                 if self.dies_after < 0:
