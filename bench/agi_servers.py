@@ -1,7 +1,7 @@
 """FastAGI servers that answer the same question in processes of their own: ours and its peers.
 
 Owns the servers. All three ask the same `Brain` (the daemon's, with a policy of 500 extensions and three rules),
-hand the question to an engine's loop as the daemon does, and answer with the same one SET VARIABLE. Must not know
+hand the question to the switchboard as the daemon does, and answer with the same one SET VARIABLE. Must not know
 who asks.
 """
 
@@ -21,11 +21,14 @@ from typing import Any, cast
 from recorderd.agi import advice as advices
 from recorderd.agi import routes, wire
 from recorderd.agi.server import FastAgiServer, Settings
-from recorderd.core import events
+from recorderd.core import commands, events
 from recorderd.core.calls import Names
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy
 from recorderd.core.rules import Reader
+from recorderd.daemon import interpreter
 from recorderd.daemon.brain import Brain
+from recorderd.daemon.service import TICK
+from recorderd.daemon.switchboard import Switchboard
 
 EXTENSIONS = range(100, 600)
 MODES = tuple(Mode)
@@ -48,38 +51,34 @@ def policy() -> Policy:
     return Policy(rules=rules, extensions=extensions, emergency=frozenset(("112", "110")))
 
 
-class Board:
-    """In the switchboard's place: takes each question over to a loop, where it is counted."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        from recorderd.daemon.switchboard import Switchboard
-
-        self.engine = Engine()
-        self.taken = 0
-        self._real = Switchboard(cast(Any, self.engine), loop)
-        self._real.put = self._take  # type: ignore[method-assign]
-        self.put_soon = self._real.put_soon
-
-    def _take(self, _event: events.Event) -> None:
-        self.taken += 1
-
-
 class Engine:
-    """What `Brain` asks of the engine: whether a call could be recorded now."""
+    """In the engine's place: a call can be recorded now, and of each question nothing comes."""
 
     able = True
-    deaf = False
-    no_room = ""
+    busy = False
 
-    class recorder:
-        hopeful = True
+    def begin(self, _event: events.Event) -> list[commands.Command]:
+        return []
 
 
-def house(loop: asyncio.AbstractEventLoop) -> routes.House:
+async def _ticks(board: Switchboard) -> None:
+    """As the daemon's, which takes up with them what the dialplan asked."""
+    while True:
+        board.put(events.Tick(at=time.time()))
+        await asyncio.sleep(TICK)
+
+
+_ticking: list[asyncio.Task[None]] = []
+
+
+def house() -> routes.House:
+    """Call it in the loop that stands for the daemon's."""
     rules = policy()
     names = Names()
+    board = Switchboard(cast(Any, Engine()), asyncio.get_running_loop())
+    _ticking.append(asyncio.create_task(_ticks(board)))
     return routes.House(
-        brain=Brain(lambda: rules, lambda: names, cast(Any, Board(loop))),
+        brain=Brain(lambda: rules, lambda: names, board),
         clock=time.time,
         new_id=str,
         extension_of=wire.extension_of,
@@ -92,9 +91,9 @@ def house(loop: asyncio.AbstractEventLoop) -> routes.House:
 
 async def ours(tell: Callable[[int], None]) -> None:
     """In its own thread beside the loop that stands for the daemon's."""
-    home = house(asyncio.get_running_loop())
-    server = FastAgiServer(home.brain, Settings(port=0), report=lambda _: None)
+    server = FastAgiServer(house().brain, Settings(port=0), report=lambda _: None)
     server.start()
+    interpreter.settle()
     tell(server.port)
     await asyncio.Event().wait()
 
@@ -121,7 +120,7 @@ async def panoramisk(tell: Callable[[int], None]) -> None:
     """panoramisk.fast_agi as its documentation has it."""
     from panoramisk import fast_agi
 
-    home = house(asyncio.get_running_loop())
+    home = house()
 
     async def consult(request: Any) -> None:
         await request.send_command(_answer(home, request.headers))
@@ -133,7 +132,7 @@ async def panoramisk(tell: Callable[[int], None]) -> None:
 
 async def plain(tell: Callable[[int], None]) -> None:
     """asyncio streams by hand, as short as it can be, without a bound or a deadline."""
-    home = house(asyncio.get_running_loop())
+    home = house()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         block = await reader.readuntil(b"\n\n")
