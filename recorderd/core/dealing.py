@@ -14,6 +14,7 @@ ours have their files: nothing is recorded twice, and nothing is lost in between
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from recorderd.core.conversations import Talk
@@ -30,6 +31,19 @@ class Foreign(StrEnum):
     REPLACE = "replace"
 
 
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A first interval that is not begun yet; `ended_at`: they heard each other until then."""
+
+    situation: Situation
+    decision: Decision
+    ended_at: float | None = None
+
+    @property
+    def members(self) -> frozenset[str]:
+        return frozenset(party.uniqueid for party in self.situation.parties)
+
+
 class Dealing:
     """Asked by the engine with every plan; of no account while nobody else records anything."""
 
@@ -38,8 +52,7 @@ class Dealing:
         self._recorder = recorder
         self._foreign = foreign
         self._company: dict[str, frozenset[str] | None] = {}
-        self.postponed: dict[str, tuple[Situation, Decision]] = {}
-        """What begins the first interval of a talk, by the talk's id."""
+        self._postponed: dict[str, tuple[Postponed, ...]] = {}
 
     @property
     def links(self) -> bool:
@@ -57,29 +70,57 @@ class Dealing:
         """The channel is gone."""
         self._company.pop(uniqueid, None)
 
-    def link(self, talk: Talk, decision: Decision) -> ForeignRecorder | None:
-        """The recorder whose file is to be the recording of this talk; None: ours."""
+    def link(
+        self, talk: Talk, decision: Decision, members: frozenset[str] | None = None
+    ) -> ForeignRecorder | None:
+        """The recorder whose file is to be the recording of this talk; None: ours. `members`: when they talked."""
+        members = talk.members if members is None else members
         if self._choice is not Foreign.LINK or not decision.wanted or talk.masked:
             return None
         source = talk.recording.source if talk.recording else None
         if source is not None:
-            goes_on = source.ended_at is None and not source.failed and source.uniqueid in talk.members
-            return source if goes_on and self._same_company(talk, source.uniqueid) else None
+            goes_on = source.ended_at is None and not source.failed and source.uniqueid in members
+            return source if goes_on and self._same_company(members, source.uniqueid) else None
         begun = talk.interval is not None or talk.interval_end
-        if begun and any(self._recorder.on(uniqueid) for uniqueid in talk.members):
+        if begun and any(self._recorder.on(uniqueid) for uniqueid in members):
             return None  # else ours are only armed, and nothing of any talk is in them
-        for uniqueid in sorted(talk.members):
+        for uniqueid in sorted(members):
             for recorder in self._foreign.on(uniqueid):
-                if self._same_company(talk, uniqueid) and self._foreign.can_be_linked(recorder):
+                if self._same_company(members, uniqueid) and self._foreign.can_be_linked(recorder):
                     return recorder
         return None
 
-    def postpones(self, talk: Talk, decision: Decision) -> bool:
-        """Whose file this talk is in will be known in a moment: its first interval is begun then, as of now."""
+    def postpones(self, talk: Talk, situation: Situation, decision: Decision) -> bool:
+        """Whose file this talk is in will be known in a moment: its first interval is begun then, as of now.
+
+        Its bridges may change meanwhile (Local channels are taken out): each time its people heard each other is kept.
+        """
         if self._choice is not Foreign.LINK or not self._foreign or not decision.wanted or talk.masked:
             return False
-        first = talk.interval is None and not talk.interval_end
-        return first and any(self._foreign.unknown(u) and self._same_company(talk, u) for u in talk.members)
+        if talk.interval is not None or talk.interval_end:
+            return False
+        if not any(self._foreign.unknown(u) and self._same_company(talk.members, u) for u in talk.members):
+            return False
+        held = self._postponed.get(talk.id, ())
+        if not held or held[-1].ended_at is not None:
+            self._postponed[talk.id] = (*held, Postponed(situation, decision))
+        return True
+
+    def has_postponed(self, talk: Talk, at: float) -> bool:
+        """Whether anything of this talk is; from `at` on other people hear each other than before, or nobody."""
+        held = self._postponed.get(talk.id, ())
+        if held and held[-1].ended_at is None and held[-1].members != talk.members:
+            self._postponed[talk.id] = (*held[:-1], replace(held[-1], ended_at=at))
+        return bool(held)
+
+    def goes_on_postponing(self, talk: Talk) -> bool:
+        """Nobody talks for the moment, and whose file it is in is not known yet."""
+        held = self._postponed.get(talk.id, ())
+        return talk.ended_at is None and any(self._foreign.unknown(u) for one in held for u in one.members)
+
+    def take_postponed(self, talk: Talk) -> tuple[Postponed, ...]:
+        """What is to be begun now, oldest first."""
+        return self._postponed.pop(talk.id, ())
 
     def holds_back(self, uniqueid: str, talk: Talk | None) -> bool:
         """Ours is not begun here: the talk is in another's file, or will be, or that will be known in a moment."""
@@ -88,7 +129,7 @@ class Dealing:
         if talk is not None and uniqueid in talk.members:
             linked = talk.recording is not None and talk.recording.source is not None
             return linked or any(
-                self._foreign.unknown(u) for u in talk.members if self._same_company(talk, u)
+                self._foreign.unknown(u) for u in talk.members if self._same_company(talk.members, u)
             )
         if self._company.get(uniqueid, frozenset()) != frozenset():
             return False
@@ -121,5 +162,5 @@ class Dealing:
         between = {b for uniqueid in talk.members for b in self._foreign.between(uniqueid)}
         return sorted(talk.members | between)
 
-    def _same_company(self, talk: Talk, uniqueid: str) -> bool:
-        return self._company.get(uniqueid, talk.members) == talk.members
+    def _same_company(self, members: frozenset[str], uniqueid: str) -> bool:
+        return self._company.get(uniqueid, members) == members

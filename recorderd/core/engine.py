@@ -371,13 +371,13 @@ class Engine:
 
     def _decide(self, talk: Talk, at: float) -> None:
         """Make the decision again; a change of parties, decision or mask ends an interval and begins one."""
-        postponed = self.dealing.postponed.pop(talk.id, None)
-        if postponed and _who(postponed[0].parties) != talk.members:
-            self.ledger.begin(talk, *postponed)
+        postponed = self.dealing.has_postponed(talk, at)
         if not talk.members:
+            if not self.dealing.goes_on_postponing(talk):
+                self._begin_postponed(talk)
             self.ledger.end(talk, at, None)
             return
-        if talk.interval is None and not talk.interval_end:
+        if talk.interval is None and not talk.interval_end and not postponed:
             at = talk.started_at
         situation = self._situation(talk.members, at)
         decision = self._decider.decide(self.policy, situation, pressed=talk.pressed)
@@ -385,9 +385,9 @@ class Engine:
             decision = replace(decision, buffered=False)
         talk.decision = decision
         self.dealing.meet(talk)
-        if self.dealing.postpones(talk, decision):
-            self.dealing.postponed[talk.id] = postponed or (situation, decision)
+        if self.dealing.postpones(talk, situation, decision):
             return
+        self._begin_postponed(talk)
         source = self.dealing.link(talk, decision)
         before = talk.interval
         if before is None or (
@@ -407,6 +407,14 @@ class Engine:
         ):
             self.ledger.end(talk, at, decision)
             self.ledger.begin(talk, situation, decision, source)
+
+    def _begin_postponed(self, talk: Talk) -> None:
+        """Each as of then, and ended as of then."""
+        for one in self.dealing.take_postponed(talk):
+            source = self.dealing.link(talk, one.decision, one.members)
+            self.ledger.begin(talk, one.situation, one.decision, source)
+            if one.ended_at is not None:
+                self.ledger.end(talk, one.ended_at, None)
 
     def _situation(self, members: frozenset[str], at: float, expected: tuple[Party, ...] = ()) -> Situation:
         return self.calls.situation(members, at, expected, self.policy.zone)

@@ -9,6 +9,7 @@ import pytest
 
 from recorderd.core import commands, events, filenames
 from recorderd.core.dealing import Foreign
+from recorderd.core.intervals import overlap
 from recorderd.core.policy import Mode
 from recorderd.core.rows import Interval, Lane, Outcome, Recording, RecordingState
 from tests.core.people import A, D, N, chooses, policy
@@ -291,6 +292,50 @@ def test_whose_file_it_is_may_be_known_only_after_the_talk_began(answered: bool)
         (recording,) = world.saved(Recording)
         assert f"/spool/monitor/{recording.folder}/{recording.name}" == theirs.path
     assert interval.outcome is Outcome.RECORDED
+
+
+LOCAL = """
+new L05;1 l=00
+new L05;2 l=00
+dial 101-00 L05;1
+new 102-01 l=00
+dial L05;2 102-01
+dialend 102-01 ANSWER
+enter 102-01 B1
+enter L05;2 B1
+enter L05;1 B2
+enter 101-00 B2
+"""
+OPTIMISED = """
+leave 102-01 B1
+leave L05;1 B2
+enter 102-01 B2 swap=L05;1
+leave L05;2 B1
+hangup L05;1
+hangup L05;2
+"""
+
+
+@pytest.mark.parametrize("gap_ms", [0, 120])
+@pytest.mark.parametrize("known_ms", [1, 12, 50, 120])
+def test_the_bridges_may_change_before_it_is_known_whose_file_it_is(known_ms: int, gap_ms: int) -> None:
+    """Local channels are taken out a moment after the answer: that makes no second recording."""
+    world = world_of("link")
+    play(world, NEW)
+    world.latency = known_ms / 1000
+    theirs = world.foreign_monitor(uid(CALLER), named=True)
+    play(world, LOCAL + OPTIMISED.replace("enter", f"wait {gap_ms}\nenter"), 3)
+    play(world, END, 3)
+    (recording,) = world.saved(Recording)
+    assert f"/spool/monitor/{recording.folder}/{recording.name}" == theirs.path
+    assert not sent(world, commands.MixMonitor)
+    told = [i for i in world.saved(Interval) if i.ended_at is not None]
+    assert {i.outcome for i in told} == {Outcome.RECORDED}
+    talked = [(start, end) for start, end, _ in world.truth.talks]
+    assert len(talked) == 2
+    for start, end in talked:
+        common = (overlap((start, end), (i.started_at, i.ended_at or end)) for i in told)
+        assert sum(c[1] - c[0] for c in common if c) == pytest.approx(end - start, abs=0.002)
 
 
 def test_ours_that_was_armed_before_theirs_was_heard_of_goes_again() -> None:
