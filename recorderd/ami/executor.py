@@ -222,7 +222,7 @@ class Executor:
     # --- the rest
 
     def _look_at_foreign(self, command: commands.LookAtForeign) -> None:
-        names = (*snapshot.FOREIGN, snapshot.MIXMONITOR_ID)
+        names = (*snapshot.FOREIGN_NAMES, snapshot.MIXMONITOR_ID)
         nothing = events.ForeignSeen(at=self._now(), uniqueid=command.uniqueid)
         try:
             asked = [self._send(actions.variable_get(command.uniqueid, name)) for name in names]

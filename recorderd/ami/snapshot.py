@@ -38,7 +38,10 @@ INHERITED_ID = "MIXMON_ID"
 FOREIGN_STATE = "REC_STATUS"
 """FreePBX's own word on it; what it does not call recording was stopped."""
 
-FOREIGN = (FOREIGN_FILE, FOREIGN_ID, INHERITED_ID, FOREIGN_STATE)
+FOREIGN_NAMES = (FOREIGN_FILE, FOREIGN_ID, INHERITED_ID)
+"""What is asked of one that has just begun. FreePBX calls it recording only some steps of its dialplan later."""
+
+FOREIGN = (*FOREIGN_NAMES, FOREIGN_STATE)
 
 STATUS: wire.Headers = {
     "Action": "Status",

@@ -276,6 +276,7 @@ async def test_what_the_variables_say_of_anothers_recorder_is_told(
         "MIXMONITOR_FILENAME": "/spool/monitor/2026/11/26/x.wav",
         "LOCAL_MIXMON_ID": "0xabc",
         "MIXMON_ID": ours,
+        "REC_STATUS": "INITIALIZED",  # FreePBX says RECORDING some steps later
     }
     one.link.execute(commands.LookAtForeign(uniqueid="u.1"))
     await until(lambda: one.of(events.ForeignSeen))
