@@ -66,6 +66,22 @@ async def test_a_database_that_is_newer_than_the_code_is_left_alone(
     await store.close()
 
 
+async def test_a_database_of_today_is_known_as_one_without_alembic(
+    database: str, migrated_url: Maker
+) -> None:
+    """It costs a fifth of a second, and calls may be waiting for the start."""
+    assert migrate.newest() == migrate.revisions()[-1]
+    program = (
+        "import asyncio, sys\n"
+        "from recorderd.store import open_store\n"
+        "asyncio.run(open_store(sys.argv[1]).migrate())\n"
+        "assert 'alembic' not in sys.modules\n"
+    )
+    url, repository = migrated_url(database), Path(__file__).parents[2]
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, url, cwd=repository)
+    assert await process.wait() == 0
+
+
 async def test_processes_that_start_at_once_migrate_once(database: str, new_url: Maker) -> None:
     url = new_url(database)
     program = (
