@@ -157,11 +157,21 @@ def features_read(command: commands.OfferFeature) -> Headers:
     return variable_get(command.uniqueid, "DYNAMIC_FEATURES")
 
 
-def features_with(offered: str, features: Sequence[str]) -> str | None:
-    """DYNAMIC_FEATURES with ours appended, what the dialplan put there kept; None if all are there already."""
-    there = [name for name in offered.split("#") if name]
-    ours = [_fit(_FEATURE, name, "the name of a feature") for name in features if name not in there]
-    return "#".join([*there, *ours]) if ours else None
+def features_push(uniqueid: str, features: Sequence[str]) -> Headers:
+    """Ours appended by Asterisk itself: to read first and then to write takes three times as long."""
+    ours = "#".join(_fit(_FEATURE, name, "the name of a feature") for name in features)
+    return {
+        "Action": "Setvar",
+        "Channel": channel(uniqueid),
+        "Variable": "PUSH(DYNAMIC_FEATURES,#)",
+        "Value": ours,
+    }
+
+
+def features_with(offered: str, features: Sequence[str]) -> str:
+    """DYNAMIC_FEATURES with ours appended, each once, what the dialplan put there kept."""
+    there = offered.split("#")
+    return "#".join(filter(None, (offered, *(name for name in features if name not in there))))
 
 
 def db_put(family: str, key: str, value: str) -> Headers:

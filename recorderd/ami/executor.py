@@ -288,17 +288,25 @@ class Executor:
         self._try(headers, f"setting {command.variable}")
 
     def _offer_feature(self, command: commands.OfferFeature) -> None:
-        async def steps(asked: asyncio.Future[Reply]) -> None:
+        """Asterisk reads the variable when the channel enters a bridge: who answers at once leaves us a millisecond.
+
+        So ours are appended unseen, and put right where they were there already, or Asterisk lacks its PUSH().
+        """
+
+        async def steps(asked: asyncio.Future[Reply], pushed: asyncio.Future[Reply]) -> None:
             try:
                 offered = (await asked).headers.get("Value", "")
-                with_ours = actions.features_with(offered, self._features)
-                if with_ours is not None:
-                    await self._send(actions.variable_set(command.uniqueid, "DYNAMIC_FEATURES", with_ours))
+                should = actions.features_with(offered, self._features)
+                if await _is_done(pushed) and should == "#".join(filter(None, (offered, *self._features))):
+                    return
+                await self._send(actions.variable_set(command.uniqueid, "DYNAMIC_FEATURES", should))
             except AmiError as error:
                 log.info("the feature code was not offered on %s: %s", command.uniqueid, error)
 
         try:
-            self._go(steps(self._send(actions.features_read(command))))
+            push = actions.features_push(command.uniqueid, self._features)
+            asked = self._send(actions.features_read(command))
+            self._go(steps(asked, self._send(push)))
         except AmiError as error:
             log.info("the feature code was not offered on %s: %s", command.uniqueid, error)
 
@@ -334,3 +342,12 @@ class Executor:
         task = asyncio.create_task(steps)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _is_done(asked: asyncio.Future[Reply]) -> bool:
+    """Whether Asterisk did it, rather than refuse. Raises AmiError where it was not even asked."""
+    try:
+        await asked
+    except ActionRefused:
+        return False
+    return True

@@ -88,7 +88,12 @@ class FakePbx:
         return listing(action, "BridgeListComplete", items)
 
     def _setvar(self, action: Action) -> bytes:
-        self.variables[action.get("Channel", "")][action.get("Variable", "")] = action.get("Value", "")
+        name, value = action.get("Variable", ""), action.get("Value", "")
+        own = self.variables[action.get("Channel", "")]
+        if name.startswith("PUSH("):
+            name, delimiter = name[5:-1].split(",")
+            value = delimiter.join(filter(None, (own.get(name, ""), value)))
+        own[name] = value
         return ok(action, Message="Variable Set")
 
     def _getvar(self, action: Action) -> bytes:

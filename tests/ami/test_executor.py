@@ -354,17 +354,34 @@ async def test_a_variable_is_set_and_one_that_cannot_be_harms_nothing(
     assert not asterisk.actions("Originate")
 
 
+@pytest.mark.parametrize("push", [True, False])
 @pytest.mark.parametrize(("offered", "after"), [("", "rec1"), ("automon", "automon#rec1"), ("rec1", "rec1")])
 async def test_the_feature_code_is_offered_beside_what_is_there(
-    asterisk: FakeAsterisk, linked: Link, offered: str, after: str
+    asterisk: FakeAsterisk, linked: Link, offered: str, after: str, push: bool
 ) -> None:
+    """`push`: this Asterisk has func_strings."""
     asterisk.variables["u.1"]["DYNAMIC_FEATURES"] = offered
+    if not push:
+        setvar = asterisk.answers["Setvar"]
+        asterisk.answers["Setvar"] = lambda action: (
+            fake_pbx.fail(action, "Variable not set") if "PUSH" in action["Variable"] else setvar(action)
+        )
     one = await linked(settings={"feature": "rec1"})
     one.link.execute(commands.OfferFeature(uniqueid="u.1"))
     await until(lambda: asterisk.actions("Getvar"))
     await settled(one)
     await settled(one)
     assert asterisk.variables["u.1"]["DYNAMIC_FEATURES"] == after
+
+
+async def test_the_feature_code_is_offered_without_waiting_for_an_answer(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    """Who answers a millisecond after it rings has it all the same."""
+    asterisk.answers["Getvar"] = lambda _action: b""
+    one = await linked(settings={"feature": "rec1"})
+    one.link.execute(commands.OfferFeature(uniqueid="u.1"))
+    await until(lambda: asterisk.variables["u.1"].get("DYNAMIC_FEATURES") == "rec1")
 
 
 async def test_a_channel_that_is_gone_is_forgotten(asterisk: FakeAsterisk, linked: Link) -> None:

@@ -93,7 +93,7 @@ async def talking(house: Scene, caller: str, callee: str, number: str = "") -> A
         call = await calling.call(number or callee)
         other = await called.ringing()
         # A person lets it ring. The feature is offered while it does, and read at the answer only: a robot
-        # that answers within five milliseconds has none.
+        # that answers sooner than our word is there (two milliseconds) has none.
         await asyncio.sleep(0.15)
         await other.answer()
         await call.up()
