@@ -7,7 +7,8 @@ their numbers; a telephone's clock tells when each was said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from tests.live.hearing import hear, hold_music
 from tests.live.numbering import CYCLE, tone_of
@@ -35,6 +36,7 @@ __all__ = [
     "Run",
     "Samples",
     "Signal",
+    "ambiguous",
     "audible_ms",
     "doubled",
     "frames_of",
@@ -55,6 +57,27 @@ def frames_of(runs: Iterable[Run]) -> list[int]:
     """The numbers of the frames in `runs`, in the order of the sound; a doubled frame comes twice."""
     known = [run for run in runs if run.first >= 0]
     return [(run.first + i) % CYCLE for run in known for i in range((run.last - run.first) % CYCLE + 1)]
+
+
+def ambiguous(runs: Sequence[Run]) -> set[int]:
+    """Frames at a seam of two runs whose tones are just those of the frames that the other run would go on with.
+
+    A voice has four tones: some frames in a row sound like others of another time, and the ear gives them to either.
+    """
+    found: set[int] = set()
+    for before, after in pairwise(run for run in runs if run.first >= 0):
+        if after.begins_ms - before.end_ms > FRAME_MS / 2:
+            continue
+        shared = round((before.end_ms - after.begins_ms) / FRAME_MS)
+        # `after` begins where `before` has, or would have, this frame.
+        there = before.last + 1 - shared
+        if there % CYCLE == after.first % CYCLE:
+            continue
+        for towards, frame in ((1, 0), (-1, -1)):
+            while tone_of((after.first + frame) % CYCLE) == tone_of((there + frame) % CYCLE):
+                found.add((after.first + frame if towards > 0 else there + frame) % CYCLE)
+                frame += towards
+    return found
 
 
 def missing(runs: Iterable[Run], said: Iterable[int]) -> list[int]:

@@ -10,6 +10,7 @@ from tests.live.signals import (
     FRAME,
     Samples,
     Signal,
+    ambiguous,
     audible_ms,
     doubled,
     frames_of,
@@ -219,3 +220,21 @@ def test_frames_keep_their_numbers_through_5_percent_of_loss(seed, closed_up):
     assert len(missing(runs, kept)) <= 3  # a frame alone between two lost ones may be told amiss
     assert len(wrong) <= 3
     assert heard == sorted(heard)
+
+
+def test_frames_at_a_seam_that_sound_like_others_are_told_as_ambiguous():
+    """Seen: 1881 to 1888, cut off where 2120 follows, were heard as 2112 to 2119, which nobody may keep."""
+    voice = Signal(1)
+    talk = (voice.frames(1583, 210), silence(280), voice.frames(1873, 16)[:-28], voice.frames(2120, 211))
+    runs = hear(np.concatenate([*talk, silence(100)]), [1], near=1582)[1]
+    taken_for = set(frames_of(runs)) - {*range(1583, 1793), *range(1873, 1889), *range(2120, 2331)}
+    assert taken_for == set(range(2112, 2120)), "what this is about"
+    assert ambiguous(runs) == taken_for
+
+
+def test_frames_away_from_a_seam_and_a_seam_of_neighbours_are_certain():
+    voice = Signal(1)
+    whole = hear(np.concatenate([voice.frames(100, 40), silence(100)]), [1], near=100)[1]
+    assert ambiguous(whole) == set()
+    apart = np.concatenate([voice.frames(100, 30), silence(200), voice.frames(140, 30), silence(100)])
+    assert ambiguous(hear(apart, [1], near=100)[1]) == set()

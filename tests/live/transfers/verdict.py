@@ -44,6 +44,8 @@ class Verdict:
     rows: int = 0
     linked: int = 0
     holes: list[tuple[str, str, float, str]] = field(default_factory=list)
+    certain: dict[str, set[int]] = field(default_factory=dict)
+    """By party, the frames that are in a file for certain: the ear could not take them for others."""
 
     @property
     def covered(self) -> float:
@@ -114,7 +116,10 @@ def _voices_in(file: Path, stage: Stage, truth: Truth, verdict: Verdict) -> dict
     for voice in runs.keys() - set(stage.cast.voices.values()):
         if heard := signals.audible_ms(runs[voice]):
             verdict.faults.append(f"{file.name} has {heard:.0f} ms of voice {voice}, which is nobody's")
-    return {who: _frames(runs[voice]) for who, voice in stage.cast.voices.items()}
+    found = {who: _frames(runs[voice]) for who, voice in stage.cast.voices.items()}
+    for who, voice in stage.cast.voices.items():
+        verdict.certain.setdefault(who, set()).update(set(found[who]) - signals.ambiguous(runs[voice]))
+    return found
 
 
 def _frames(runs: Sequence[Run]) -> list[int]:
@@ -156,7 +161,7 @@ def _check_audio(truth: Truth, inside: Mapping[Path, Mapping[str, Sequence[int]]
             verdict.faults.append(f"{gap:.0f} ms of {who} are missing from {_clock(truth.sent_at[first])} on")
         forbidden = truth.never[who]
         verdict.forbidden_ms += FRAME_MS * len(forbidden)
-        if leaked := forbidden & there:
+        if leaked := forbidden & verdict.certain.get(who, set()):
             verdict.leaked_ms += FRAME_MS * len(leaked)
             since = _clock(truth.sent_at[min(leaked)])
             verdict.faults.append(
