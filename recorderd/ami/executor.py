@@ -167,7 +167,10 @@ class Executor:
         async def steps() -> None:
             try:
                 mixmonitor_id, lane_id = await asked
-                if (mixmonitor_id, lane_id) != (command.mixmonitor_id, command.lane_id):
+                marked = (mixmonitor_id, lane_id) == (command.mixmonitor_id, command.lane_id)
+                # While it runs, its address is nobody else's.
+                beside = command.replaced and mixmonitor_id != command.mixmonitor_id
+                if not marked and not beside:
                     there = f"{lane_id} ({mixmonitor_id})" if lane_id else "not ours"
                     raise AmiError(f"the channel's recorder is {there}")
                 stopped = self._send(stop)

@@ -52,6 +52,7 @@ def dump_mix(command: commands.Mix) -> bytes:
                     "keep": _pairs(lane.keep),
                     "forbidden": None if lane.forbidden is None else _pairs(lane.forbidden),
                     "alone": _pairs(lane.alone),
+                    "thawed_at": lane.thawed_at,
                 }
                 for lane in command.lanes
             ],
@@ -79,6 +80,7 @@ def load_mix(line: bytes) -> commands.Mix:
                     keep=_stretches(lane["keep"]),
                     forbidden=None if lane["forbidden"] is None else _stretches(lane["forbidden"]),
                     alone=_stretches(lane["alone"]),
+                    thawed_at=None if lane["thawed_at"] is None else float(lane["thawed_at"]),
                 )
                 for lane in job["lanes"]
             ),

@@ -96,6 +96,9 @@ def find(
     else:
         runs = _apart(runs, _kept_runs(stretches, ordered(lane.forbidden)))
     alone = [(run.begin, run.end) for run in _kept_runs(stretches, ordered(lane.alone))]
+    if lane.thawed_at is not None and (lacking := length - frames / rate) > drift.JITTER_SECONDS:
+        thawed = _bridged(stretches, lane.thawed_at)
+        alone = [(max(0.0, thawed - lacking), thawed)]
     knots = (drift.Knot(_bridged(stretches, anchor.at), anchor.frames) for anchor in anchors)
     parts = drift.parts(knots, drift.Knot(length, frames), rate, closed=closed, alone=alone)
     pieces = [piece for part in parts for run in runs if (piece := _piece(part, run, rate)) is not None]

@@ -38,11 +38,15 @@ class MixMonitor(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopMixMonitor(Command):
-    """Stop our lane, and only ours. Answered by LaneStopped or LaneStopFailed."""
+    """Stop our lane, and only ours. Answered by LaneStopped or LaneStopFailed.
+
+    `replaced`: it ran on while another of ours was begun beside it, so that the channel's marks may be the other's.
+    """
 
     lane_id: str
     uniqueid: str
     mixmonitor_id: str
+    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +146,7 @@ class MixLane:
 
     `forbidden`: when policy forbade to record it, so that sound which may be from then is left out as well;
     None where that is not known any more: all that is not in `keep`. `alone`: when nobody heard it, so that
-    time may be lacking there.
+    time may be lacking there. `thawed_at`: its disk was frozen until then, and what is lacking is lacking just before.
 
     `left`: it belongs on the left of a stereo file; see `core.sides`.
     """
@@ -155,6 +159,7 @@ class MixLane:
     keep: tuple[Stretch, ...]
     forbidden: tuple[Stretch, ...] | None = None
     alone: tuple[Stretch, ...] = ()
+    thawed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from recorderd.core.intervals import Span
+from recorderd.core.intervals import Span, without
 from recorderd.core.rows import Interval
 
 FRAME_SECONDS = 0.020
@@ -57,7 +57,7 @@ class Company:
         """What of `within` nobody heard: the channel was in a bridge by itself, or parked."""
         spans = list(within)
         for stretch in self._of.get(uniqueid, ()):
-            spans = [part for span in spans for part in _without(span, (stretch.start, _end(stretch)))]
+            spans = [part for span in spans for part in without(span, [(stretch.start, _end(stretch))])]
         return spans
 
     def forget(self, uniqueids: Iterable[str]) -> None:
@@ -71,9 +71,3 @@ class Company:
 
 def _end(stretch: _Stretch) -> float:
     return math.inf if stretch.end is None else stretch.end
-
-
-def _without(span: Span, other: Span) -> list[Span]:
-    """What is left of `span` without `other`."""
-    parts = ((span[0], min(span[1], other[0])), (max(span[0], other[1]), span[1]))
-    return [(start, end) for start, end in parts if end > start]

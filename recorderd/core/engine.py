@@ -326,8 +326,8 @@ class Engine:
             return
         self._think_all(set(self.calls.channels), minute)
 
-    def _hangup(self, event: events.Hangup) -> set[str]:
-        self.recorder.hangup(event.uniqueid, event)
+    def _hangup(self, event: events.Hangup, *, told: bool = True) -> set[str]:
+        self.recorder.hangup(event.uniqueid, event, told=told)
         touched = self.calls.apply(event)
         self.recorder.follow_bridges(touched, event.at)
         self.ledger.gone(event.uniqueid)
@@ -541,7 +541,7 @@ class Engine:
         for uniqueid in sorted(ended, key=lambda u: ended[u]):
             name = self.calls.channels[uniqueid].name
             gone = events.Hangup(at=ended[uniqueid], channel=name, uniqueid=uniqueid, linkedid="")
-            yield self._settle(self._hangup(gone), gone.at)
+            yield self._settle(self._hangup(gone, told=False), gone.at)
 
     def _resync(self, event: events.Resync) -> Iterator[object]:
         """Find out what has changed, and think about that; whether each recorder is there is looked at in any case."""
@@ -572,6 +572,7 @@ class Engine:
                 touched |= talk.channels
         self._think_all(touched, at, found=True)
         self._plan_all(listed.keys() - touched, at)
+        self.recorder.hears_again()
 
     def restore(
         self,

@@ -7,6 +7,7 @@ the milliseconds that each lane's file really holds.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from recorderd.core.rows import Interval, Lane, Outcome
 
@@ -27,11 +28,19 @@ def overlap(a: Span, b: Span) -> Span | None:
     return (start, end) if start < end else None
 
 
-def filled(stretches: Iterable[tuple[float, float | None]], audio_ms: int) -> list[Span]:
+def filled(
+    stretches: Iterable[tuple[float, float | None]], audio_ms: int, thawed_at: float | None = None
+) -> list[Span]:
     """The stretches that a file of this length covers: it is filled from the first one on.
 
-    An open end is taken as far as the audio goes.
+    An open end is taken as far as the audio goes. `thawed_at`: its disk was frozen until then; what was taken after it
+    is there, and what is lacking is lacking just before.
     """
+    if thawed_at is not None:
+        after = [(max(a, thawed_at), b) for a, b in stretches if b is not None and b > thawed_at]
+        after_ms = round(sum(b - a for a, b in after) * 1000)
+        before = [(a, thawed_at if b is None or b > thawed_at else b) for a, b in stretches if a < thawed_at]
+        return [*filled(before, max(0, audio_ms - after_ms)), *filled(after, min(audio_ms, after_ms))]
     left = audio_ms / 1000
     spans: list[Span] = []
     for start, end in stretches:
@@ -44,9 +53,22 @@ def filled(stretches: Iterable[tuple[float, float | None]], audio_ms: int) -> li
 
 
 def covered_ms(span: Span, spans: Iterable[Span]) -> int:
-    """Milliseconds of `span` that `spans` (not overlapping each other) cover."""
-    common = (overlap(span, other) for other in spans)
-    return round(sum(c[1] - c[0] for c in common if c) * 1000)
+    """Milliseconds of `span` that `spans` cover, wherever several do once."""
+    covered, reached = 0.0, span[0]
+    for start, end in sorted(spans):
+        if common := overlap((reached, span[1]), (start, end)):
+            covered += common[1] - common[0]
+            reached = common[1]
+    return round(covered * 1000)
+
+
+def without(span: Span, others: Iterable[Span]) -> list[Span]:
+    """What is left of `span` without the others."""
+    left = [span]
+    for start, end in others:
+        parts = [part for a, b in left for part in ((a, min(b, start)), (max(a, end), b))]
+        left = [(a, b) for a, b in parts if b > a]
+    return left
 
 
 def missing_ms(
@@ -54,12 +76,13 @@ def missing_ms(
     lanes: Sequence[Lane],
     audio: Mapping[str, int],
     whole: Collection[str] = (),
+    thawed: Mapping[str, float] = MappingProxyType({}),
 ) -> int:
     """Milliseconds of the interval without audio, for the party who lost most.
 
     A lane's file is taken to fill its stretches from the first on. `whole` lanes were ended properly: what they
     lack inside is time of which no packet came (a telephone that sends digits, or nothing while it is silent),
-    unless it is most of it.
+    unless it is most of it. `thawed`: the lanes whose disk was frozen, and until when.
     """
     span = (interval.started_at, interval.ended_at or interval.started_at)
     total = length_ms(interval)
@@ -69,17 +92,17 @@ def missing_ms(
             s
             for lane in lanes
             if lane.uniqueid == party.uniqueid
-            for s in _spoken(lane, audio.get(lane.id, 0), lane.id in whole)
+            for s in _spoken(lane, audio.get(lane.id, 0), lane.id in whole, thawed.get(lane.id))
         ]
         worst = max(worst, total - covered_ms(span, spans))
     return max(0, worst)
 
 
-def _spoken(lane: Lane, audio_ms: int, whole: bool) -> list[Span]:
+def _spoken(lane: Lane, audio_ms: int, whole: bool, thawed_at: float | None) -> list[Span]:
     closed = [(start, end) for start, end in lane.stretches if end is not None]
     if whole and 2 * audio_ms >= 1000 * sum(end - start for start, end in closed):
         return closed
-    return filled(lane.stretches, audio_ms)
+    return filled(lane.stretches, audio_ms, thawed_at)
 
 
 def unheard(interval: Interval, lanes: Sequence[Lane], silent: Collection[str]) -> list[str]:

@@ -16,7 +16,7 @@ from recorderd.core.conversations import Talk
 from recorderd.core.foreign import ForeignRecorder, ForeignRecorders
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Decision, Mode, Situation
-from recorderd.core.recorder import Recorder
+from recorderd.core.recorder import PATIENCE, Recorder
 from recorderd.core.recordings import LiveLane, LiveRecording
 from recorderd.core.rows import Interval, Mark, Outcome, Recording, RecordingState
 
@@ -26,8 +26,6 @@ _FAULTS = frozenset((Outcome.PARTIAL, Outcome.NOT_RECORDED, Outcome.RECORDED_IN_
 # hammered.
 _MIX_AGAIN = 2.0
 _MIX_AGAIN_EACH = 0.02
-# So long a recording waits for the disk of one of its lanes.
-_PATIENCE = 3600.0
 UNPROMPTED = "the prompt before the call could not be played"
 _UNPROMPTED = 1000
 # So long the end of somebody else's recorder is waited for before its file is measured all the same.
@@ -276,7 +274,7 @@ class Ledger:
 
     def _mix(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> commands.Mix:
         mix = recordings.mix(recording, lanes, self.company, self._monitor, self._margin, self._stereo)
-        return replace(mix, patient=at - (recording.ended_at or at) < _PATIENCE)
+        return replace(mix, patient=at - (recording.ended_at or at) < PATIENCE)
 
     def _destroy(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> None:
         """Nobody asked for what was buffered: nothing of it stays but the word that it is gone."""
@@ -336,11 +334,28 @@ class Ledger:
             lane.id: event.audio[lane.id] + lane.silent_ms for lane in lanes if lane.id in event.audio
         }
         doubtful = {lane.id for lane in lanes if self._recorder.doubtful(lane)}
+        self._end_by_files(recording, lanes, event)
         self._judge_all(recording, lanes, state, accounted, set(event.whole) - doubtful, silent=event.silent)
         # The recording's end before its lanes' files: killed in between, it must not be mixed from nothing.
         self._finish(recording, state, event.duration_ms, event.size, event.stereo)
         for lane in lanes:
             self._recorder.release(lane, recording.id, event.audio.get(lane.id, 0))
+
+    def _end_by_files(self, recording: LiveRecording, lanes: Iterable[LiveLane], event: events.Mixed) -> None:
+        """Of a talk that ended while a frozen disk held Asterisk up, the files know when: nobody told us."""
+        with_sound = [lane for lane in lanes if event.audio.get(lane.id)]
+        ends = {}
+        for uniqueid in {lane.uniqueid for lane in with_sound}:
+            last = [lane for lane in with_sound if lane.uniqueid == uniqueid][-1]
+            end = last.believe(event.audio[last.id]) if last.id in event.whole else None
+            if end is not None:
+                ends[uniqueid] = end
+        if not ends or not recording.intervals:
+            return
+        *before, interval = recording.intervals
+        mine = [ends[p.uniqueid] for p in interval.parties if p.uniqueid in ends]
+        if mine and interval.started_at < max(mine) < (interval.ended_at or 0.0):
+            recording.intervals = (*before, replace(interval, ended_at=max(mine)))
 
     def _without_sound(self, recording: LiveRecording) -> RecordingState:
         """What it is if there is nothing to keep: too short for a word, or cut back altogether, is no failure.
@@ -365,10 +380,12 @@ class Ledger:
         note: str = "",
         silent: Collection[str] = (),
     ) -> None:
+        lanes = list(lanes)
         rows = [lane.row() for lane in lanes]
+        thawed = {lane.id: lane.thawed_at for lane in lanes if lane.thawed_at is not None}
         for held in recording.intervals:
             # What was masked is not to be heard: nothing of it can be missing.
-            missing = 0 if held.masked else intervals.missing_ms(held, rows, audio, whole)
+            missing = 0 if held.masked else intervals.missing_ms(held, rows, audio, whole, thawed)
             outcome = intervals.judge(intervals.length_ms(held), missing)
             discarded = state is RecordingState.DISCARDED
             interval = replace(held, recording_id=None, offset_ms=None) if discarded else held

@@ -76,6 +76,11 @@ class Places:
         mine = self.of(path)
         return any(p == mine and a - _UNNOTICED < until and b > since for p, a, b in self._spells)
 
+    def well_since(self, path: str) -> float:
+        """When its place last began to take sound again; 0.0 if it always did."""
+        mine = self.of(path)
+        return max((b for p, _, b in self._spells if p == mine and b != float("inf")), default=0.0)
+
     def well(self, place: str, at: float) -> None:
         """It takes what is written to it."""
         self._spells = [(p, a, min(b, at) if p == place else b) for p, a, b in self._spells]

@@ -28,6 +28,10 @@ LaneFact = (
 )
 
 
+# Seconds: so long a recording waits for the disk of one of its lanes.
+PATIENCE = 3600.0
+
+
 @dataclass(slots=True)
 class _Trouble:
     """A channel whose recorder failed: how often, which folder next, and not before when."""
@@ -39,11 +43,25 @@ class _Trouble:
 
 @dataclass(slots=True)
 class _Clearing:
-    """A recorder of ours that is to go; `again`: that was asked for twice."""
+    """A recorder of ours that is to go; `again`: that was asked for twice.
+
+    `replaced`: its disk was frozen, so that another was begun beside it.
+    """
 
     uniqueid: str
     mixmonitor_id: str
+    replaced: bool = False
     again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One that cannot be stopped while its disk is frozen. `replaced`: it was given up, and another takes the voice."""
+
+    uniqueid: str
+    mixmonitor_id: str
+    path: str
+    replaced: bool
 
 
 class Recorder:
@@ -74,15 +92,23 @@ class Recorder:
         self._clearing: dict[str, _Clearing] = {}
         self._clearing_on = Awaited()
         self._trouble: dict[str, _Trouble] = {}
-        # Lanes to be stopped once their disk is no longer frozen: channel, MixMonitorID, path.
-        self._held: dict[str, tuple[str, str, str]] = {}
+        # By lane: to be stopped once their disk is no longer frozen.
+        self._held: dict[str, _Held] = {}
         self._over: dict[str, None] = {}
+        self._hears = True
 
     # --- questions -----------------------------------------------------------------------------
 
     def on(self, uniqueid: str) -> LiveLane | None:
         """The lane that Asterisk holds on a channel, or is about to hold or to let go."""
         return self._on.get(uniqueid)
+
+    def ids_on(self, uniqueid: str) -> frozenset[str]:
+        """The MixMonitorIDs of all of ours there, those included that wait to be stopped."""
+        lane = self.on(uniqueid)
+        waiting: list[_Held | _Clearing] = [*self._held.values(), *self._clearing.values()]
+        mine = [one.mixmonitor_id for one in waiting if one.uniqueid == uniqueid]
+        return frozenset([*mine, lane.mixmonitor_id] if lane else mine)
 
     @property
     def hopeful(self) -> bool:
@@ -148,19 +174,23 @@ class Recorder:
         lane.state = LaneState.STOPPING
         self._send_stop(lane.id, lane.uniqueid, lane.mixmonitor_id)
 
-    def _send_stop(self, lane_id: str, uniqueid: str, mixmonitor_id: str) -> None:
+    def _send_stop(self, lane_id: str, uniqueid: str, mixmonitor_id: str, replaced: bool = False) -> None:
         """Not while its disk is frozen: closing the file there would hold up all that we ask of Asterisk."""
         lane = self.lanes.get(lane_id)
         if lane is not None and self._places.frozen(lane.path):
-            self._held[lane_id] = (uniqueid, mixmonitor_id, lane.path)
+            self._held[lane_id] = _Held(uniqueid, mixmonitor_id, lane.path, replaced)
             return
         self._stopping.add(lane_id, uniqueid)
-        self.out.do(commands.StopMixMonitor(lane_id=lane_id, uniqueid=uniqueid, mixmonitor_id=mixmonitor_id))
+        stop = commands.StopMixMonitor(
+            lane_id=lane_id, uniqueid=uniqueid, mixmonitor_id=mixmonitor_id, replaced=replaced
+        )
+        self.out.do(stop)
 
-    def _clear(self, lane_id: str, uniqueid: str, mixmonitor_id: str) -> None:
-        self._clearing[lane_id] = _Clearing(uniqueid, mixmonitor_id)
-        self._clearing_on.add(lane_id, uniqueid)
-        self._send_stop(lane_id, uniqueid, mixmonitor_id)
+    def _clear(self, lane_id: str, uniqueid: str, mixmonitor_id: str, replaced: bool = False) -> None:
+        self._clearing[lane_id] = _Clearing(uniqueid, mixmonitor_id, replaced)
+        if not replaced:
+            self._clearing_on.add(lane_id, uniqueid)
+        self._send_stop(lane_id, uniqueid, mixmonitor_id, replaced)
 
     def mute(self, lane: LiveLane, muted: bool) -> None:
         """Have silence written instead of the voice, or the voice again."""
@@ -215,7 +245,10 @@ class Recorder:
             return None
         if isinstance(event, events.LaneStopped | events.LaneStopFailed) and event.lane_id in self._clearing:
             self._clearing_on.drop(event.lane_id)
-            return self._clearing.pop(event.lane_id).uniqueid
+            clearing = self._clearing.pop(event.lane_id)
+            if clearing.replaced:
+                self._replaced_answered(event, clearing)
+            return clearing.uniqueid
         if lane is None or (lane.state, type(event)) not in LANE:
             return None
         if isinstance(event, events.LaneStarted):
@@ -251,7 +284,7 @@ class Recorder:
         lane, clearing = self.lanes.get(lane_id), self._clearing.get(lane_id)
         if clearing is not None and not clearing.again:
             clearing.again = True
-            self._send_stop(lane_id, clearing.uniqueid, clearing.mixmonitor_id)
+            self._send_stop(lane_id, clearing.uniqueid, clearing.mixmonitor_id, clearing.replaced)
             return True
         stopping = clearing is None and lane is not None and lane.state is LaneState.STOPPING
         if stopping and lane is not None and not lane.stop_failed:
@@ -260,14 +293,18 @@ class Recorder:
             return True
         return False
 
-    def hangup(self, uniqueid: str, event: events.Event) -> None:
-        """The channel is gone, and every recorder on it."""
+    def hangup(self, uniqueid: str, event: events.Event, *, told: bool = True) -> None:
+        """The channel is gone, and every recorder on it; not `told`: since when, is a guess."""
         lane = self.on(uniqueid)
         if lane is not None:
+            lane.told = told
             lane.advance(event)
             self._ended(lane, event.at)
+        for lane_id in self._replaced_on(uniqueid):
+            self._runs_no_more(lane_id, event.at, told=told)
+            self._clearing.pop(lane_id, None)
         if self._held:
-            self._held = {i: held for i, held in self._held.items() if held[0] != uniqueid}
+            self._held = {i: held for i, held in self._held.items() if held.uniqueid != uniqueid}
         self._foreign.hangup(uniqueid, event.at)
         self._trouble.pop(uniqueid, None)
         self._starting.forget(uniqueid)
@@ -279,14 +316,49 @@ class Recorder:
         """A lane's file grows while its channel is in a bridge: note from when to when."""
         for uniqueid in touched:
             lane, channel = self.on(uniqueid), self.calls.channels.get(uniqueid)
-            if lane is not None and channel is not None:
-                before = lane.stretches
-                if channel.bridge:
-                    lane.open_stretch(min(at, channel.entered_at or at))
-                else:
-                    lane.close_stretch(at)
-                if lane.stretches is not before:
-                    self.save(lane)
+            if channel is None:
+                continue
+            if lane is not None:
+                self._follow_bridge(lane, channel, at)
+            for lane_id in self._replaced_on(uniqueid):
+                if lane_id in self.lanes:
+                    self._follow_bridge(self.lanes[lane_id], channel, at)
+
+    def _follow_bridge(self, lane: LiveLane, channel: Channel, at: float) -> None:
+        before = lane.stretches
+        if channel.bridge:
+            lane.open_stretch(min(at, channel.entered_at or at))
+        else:
+            lane.close_stretch(at)
+        if lane.stretches is not before:
+            self.save(lane)
+
+    def _replaced_on(self, uniqueid: str) -> list[str]:
+        """Lanes that were given up on a frozen disk, where Asterisk's recorder runs on."""
+        if not self._held and not self._clearing:
+            return []
+        waiting: tuple[dict[str, _Held] | dict[str, _Clearing], ...] = (self._held, self._clearing)
+        return [i for some in waiting for i, one in some.items() if one.replaced and one.uniqueid == uniqueid]
+
+    def _replaced_answered(
+        self, event: events.LaneStopped | events.LaneStopFailed, clearing: _Clearing
+    ) -> None:
+        """One that could not be stopped, perhaps only for want of a link, is tried again when that is back."""
+        if isinstance(event, events.LaneStopped):
+            self._runs_no_more(event.lane_id, event.at)
+        else:
+            self._hold_again(event.lane_id, clearing)
+
+    def _hold_again(self, lane_id: str, clearing: _Clearing) -> None:
+        if lane := self.lanes.get(lane_id):
+            self._held[lane_id] = _Held(clearing.uniqueid, clearing.mixmonitor_id, lane.path, replaced=True)
+
+    def _runs_no_more(self, lane_id: str, at: float, *, told: bool = True) -> None:
+        if lane := self.lanes.get(lane_id):
+            lane.told = told
+            lane.close_stretch(at)
+            lane.ended_at = at
+            self.save(lane)
 
     def due(self, at: float) -> set[str]:
         """Channels whose recorder failed, or would not stop, and may be tried again now."""
@@ -316,9 +388,10 @@ class Recorder:
         lane.note = why
         self.out.alarm(at, "recorder-failed", f"The recorder on {lane.channel} failed: {why}", lane=lane.id)
 
-    def _ended(self, lane: LiveLane, at: float) -> None:
+    def _ended(self, lane: LiveLane, at: float, *, runs_on: bool = False) -> None:
         lane.ended_at = at
-        lane.close_stretch(at)
+        if not runs_on:
+            lane.close_stretch(at)
         if self._on.get(lane.uniqueid) is lane:
             del self._on[lane.uniqueid]
         if lane.growing is not None:
@@ -331,8 +404,11 @@ class Recorder:
 
     def place_fault(self, event: events.PlaceFault) -> set[str]:
         """A disk fails: what runs there goes on elsewhere, if there is a better place."""
+        if event.kind != FROZEN:
+            self._thawed(event.place, event.at)
         if not self._places.fault(event.place, event.kind, event.at):
             return set()
+        self._let_go()
         why = f"The disk of {event.place} is {event.kind}"
         self.out.alarm(event.at, "place-failed", why, place=event.place, fault=event.kind)
         moved = set()
@@ -348,33 +424,65 @@ class Recorder:
         return moved
 
     def _move(self, lane: LiveLane, event: events.PlaceFault) -> None:
-        """Give it up where it is; the plan starts another. A frozen one is stopped when its disk lives again."""
+        """Give it up where it is; the plan starts another. A frozen one is stopped when its disk lives again.
+
+        Until then Asterisk's recorder runs on, and what it takes is in its file in the end.
+        """
         lane.state, lane.note = LaneState.LOST, f"its disk was {event.kind}"
-        self._ended(lane, event.at)
+        self._ended(lane, event.at, runs_on=event.kind == FROZEN)
         if event.kind == FROZEN:
-            self._held[lane.id] = (lane.uniqueid, lane.mixmonitor_id, lane.path)
+            self._held[lane.id] = _Held(lane.uniqueid, lane.mixmonitor_id, lane.path, replaced=True)
         else:
             self._clear(lane.id, lane.uniqueid, lane.mixmonitor_id)
 
     def place_well(self, event: events.PlaceWell) -> set[str]:
         """What had to wait for the disk is stopped now; return the channels that may want a recorder again."""
+        self._thawed(event.place, event.at)
         self._places.well(event.place, event.at)
-        for lane_id, (uniqueid, mixmonitor_id, path) in list(self._held.items()):
-            if self._places.of(path) != event.place:
+        self._let_go()
+        return set(self.calls.channels)
+
+    def _thawed(self, place: str, at: float) -> None:
+        for lane in self.lanes.values():
+            if self._places.of(lane.path) == place and self._places.frozen(lane.path):
+                lane.thawed_at = at
+
+    def hears_again(self) -> None:
+        """The link is back."""
+        self._hears = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Stop what could not be stopped before, for its disk was frozen."""
+        if not self._hears:
+            return
+        for lane_id, held in list(self._held.items()):
+            if self._places.frozen(held.path):
                 continue
             del self._held[lane_id]
             lane = self.lanes.get(lane_id)
             if lane is not None and lane.state is LaneState.STOPPING:
-                self._send_stop(lane_id, uniqueid, mixmonitor_id)
+                self._send_stop(lane_id, held.uniqueid, held.mixmonitor_id)
             else:
-                self._clear(lane_id, uniqueid, mixmonitor_id)
-        return set(self.calls.channels)
+                self._clear(lane_id, held.uniqueid, held.mixmonitor_id, held.replaced)
 
     # --- what becomes of the files -------------------------------------------------------------
 
     def final(self, lane: LiveLane, at: float) -> bool:
-        """Its file will not change any more: the hang-up races the closing by some milliseconds."""
-        return lane.state in OVER and self.settled(lane.ended_at or 0.0, at)
+        """Its file will not change any more: the hang-up races the closing by some milliseconds.
+
+        While its disk is frozen, and until what ran on there is stopped, it is waited for: up to an hour.
+        """
+        if lane.state not in OVER:
+            return False
+        ended = lane.ended_at or 0.0
+        clearing = self._clearing.get(lane.id)
+        open_ = (
+            lane.id in self._held or self._places.frozen(lane.path) or bool(clearing and clearing.replaced)
+        )
+        if open_ and at - ended < PATIENCE:
+            return False
+        return self.settled(max(ended, self._places.well_since(lane.path)), at)
 
     def settled(self, ended_at: float, at: float) -> bool:
         """A file whose recorder ended then is closed by now."""
@@ -421,6 +529,10 @@ class Recorder:
 
     def deaf(self) -> None:
         """The link is lost: what was still to be told of starts and stops never will be."""
+        self._hears = False
+        for lane_id, clearing in self._clearing.items():
+            if clearing.replaced:
+                self._hold_again(lane_id, clearing)
         self._starting.clear()
         self._stopping.clear()
         self._clearing.clear()

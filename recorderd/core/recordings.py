@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from recorderd.core import commands, events, sides
 from recorderd.core.company import Company
 from recorderd.core.foreign import ForeignRecorder
-from recorderd.core.intervals import Span
+from recorderd.core.intervals import Span, filled, without
 from recorderd.core.rows import Interval, Lane, LaneState, Recording, RecordingState
 
 S = LaneState
@@ -42,6 +42,9 @@ LANE: Mapping[tuple[LaneState, type[events.Event]], LaneState] = {
 }
 # The lane's life is over: facts that come later change nothing any more.
 OVER = frozenset((S.CLOSED, S.REFUSED, S.LOST, S.DISCARDED))
+# What Asterisk writes at a time, and by how much a file that had to wait for it may be shorter (its header) and longer.
+_STEP_MS = 2048
+_AT_A_STEP = (3, 40)
 
 
 @dataclass(slots=True)
@@ -52,6 +55,8 @@ class LiveLane:
     `restored`: it is from before a restart. `kept`: its file must stay. `not_before`: it was started for a recording
     that began then. `silent_ms`: for so long no packet came on its channel. `growing` is what the watcher of its file
     was told last, None if it was told nothing.
+    `thawed_at`: its disk was frozen until then, and what Asterisk could not write meanwhile is lacking before.
+    `told`: we heard of its end when it was.
     """
 
     id: str
@@ -75,6 +80,8 @@ class LiveLane:
     users: tuple[str, ...] = ()
     growing: bool | None = None
     restored: bool = False
+    thawed_at: float | None = None
+    told: bool = True
     note: str = ""
 
     def advance(self, event: events.Event) -> None:
@@ -105,7 +112,26 @@ class LiveLane:
 
     def spans(self) -> list[Span]:
         """The closed stretches."""
-        return [(a, b) for a, b in self.stretches if b is not None and b > a]
+        return [(a, b) for a, b in self._for_sure() if b is not None and b > a]
+
+    def _for_sure(self) -> tuple[tuple[float, float | None], ...]:
+        """Of one that was given up and runs on: until then."""
+        if self.ended_at is None or not self.stretches or self.stretches[-1][1] is not None:
+            return self.stretches
+        *before, (start, _) = self.stretches
+        return (*before, (start, max(start, self.ended_at)))
+
+    def believe(self, audio_ms: int) -> float | None:
+        """When it ended, by its closed file, where its disk was frozen and nobody told us; None where it cannot say.
+
+        Asterisk writes a step at a time: a file that ends with one may have waited for the disk and lost the rest.
+        """
+        spans = self.spans()
+        unheard = not self.told and bool(spans) and (self.thawed_at or 0.0) >= spans[-1][1]
+        if not unheard or (audio_ms + _AT_A_STEP[0]) % _STEP_MS <= sum(_AT_A_STEP):
+            return None
+        self.stretches = tuple(filled(spans, audio_ms))
+        return self.stretches[-1][1] if self.stretches else None
 
     def row(self, duration_ms: int = 0) -> Lane:
         """This lane as it is remembered."""
@@ -117,7 +143,7 @@ class LiveLane:
             label=self.label,
             path=self.path,
             state=self.state,
-            stretches=self.stretches,
+            stretches=self._for_sure(),
             duration_ms=duration_ms,
             note=self.note,
         )
@@ -222,6 +248,7 @@ def mix(
     `stereo` is the folder for the same in two channels, empty for none.
     """
     intervals = recording.intervals
+    lanes = list(lanes)
     left = sides.left_of(intervals)
     timeline = tuple(_stretch(i) for i in intervals)
     return commands.Mix(
@@ -236,17 +263,26 @@ def mix(
                 left=lane.uniqueid in left,
                 stretches=tuple(commands.Stretch(start=a, end=b) for a, b in lane.spans()),
                 keep=tuple(
-                    commands.Stretch(start=i.started_at, end=_kept_until(i, margin))
+                    commands.Stretch(start=start, end=end)
                     for i in intervals
                     if not i.masked and any(p.uniqueid == lane.uniqueid for p in i.parties)
+                    for start, end in without(
+                        (i.started_at, _kept_until(i, margin)), _taken_over(lane, later)
+                    )
                 ),
                 forbidden=None if lane.restored else _stretches(company.forbidden(lane.uniqueid), lane),
                 alone=() if lane.restored else _stretches(company.alone(lane.uniqueid, lane.spans()), lane),
+                thawed_at=lane.thawed_at,
             )
-            for lane in lanes
+            for lane, later in ((lane, lanes[n + 1 :]) for n, lane in enumerate(lanes))
         ),
         stereo=f"{stereo}/{recording.folder}/{recording.id}{STEREO}" if stereo else "",
     )
+
+
+def _taken_over(lane: LiveLane, later: Iterable[LiveLane]) -> list[Span]:
+    """When another was there for the same voice: one on a frozen disk runs on until that can be asked to stop."""
+    return [span for other in later if other.uniqueid == lane.uniqueid for span in other.spans()]
 
 
 def _stretches(spans: Iterable[Span], lane: LiveLane) -> tuple[commands.Stretch, ...]:

@@ -7,6 +7,7 @@ import os
 import select
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -229,6 +230,20 @@ async def test_a_lane_started_while_another_stops_keeps_its_marks(
     second = await started(one, commands.MixMonitor(lane_id="l2", uniqueid="u.1", path="/spool/l2.wav"))
     await until(lambda: one.of(events.LaneStopped) or one.of(events.LaneStopFailed))
     await settled(one)
+    assert asterisk.variables["u.1"] == {"RECORDERD": "l2", "RECORDERD_ID": second}
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+async def test_ours_beside_which_another_was_begun_is_stopped_only_where_that_is_known(
+    asterisk: FakeAsterisk, linked: Link, replaced: bool
+) -> None:
+    """Its disk was frozen; the channel's marks are the other's, and stay."""
+    one = await linked()
+    first = await started(one)
+    second = await started(one, commands.MixMonitor(lane_id="l2", uniqueid="u.1", path="/spool/l2.wav"))
+    one.link.execute(replace(stop(first), replaced=replaced))
+    await until(lambda: one.of(events.LaneStopped) or one.of(events.LaneStopFailed))
+    assert asterisk.recorders["u.1"] == ([second] if replaced else [first, second])
     assert asterisk.variables["u.1"] == {"RECORDERD": "l2", "RECORDERD_ID": second}
 
 

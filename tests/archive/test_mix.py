@@ -6,7 +6,7 @@ spoken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -127,6 +127,13 @@ def test_where_time_is_lacking_only_what_was_surely_spoken_inside_is_left():
     assert heard == [*range(1, 2001 - 50 - 1000), *[0] * (3000 + 1050)]
     heard = one(since((0, 5)), grew=since((0, 5)), keep=since((3, 5)), frames=4000)
     assert heard == [*[0] * 4050, *range(3051, 4001)]
+
+
+def test_what_a_frozen_disk_cost_is_lacking_just_before_its_thaw():
+    """Not in the middle, as where nothing is known: what Asterisk could not write was said last."""
+    lane = replace(mix_lane("x.wav", grew=since((0, 5)), keep=since((0, 5))), thawed_at=T0 + 4)
+    mixed, _ = render(since((0, 5)), (lane, ramp(4000), 1000), anchors=(), closed=True)
+    assert mixed.tolist() == [*range(1, 3001), *[0] * 1000, *range(3001, 4001)]
 
 
 def test_a_file_too_long_loses_its_end_and_is_cut_for_what_it_may_have_twice():

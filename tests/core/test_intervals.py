@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recorderd.core.intervals import covered_ms, filled, judge, length_ms, missing_ms, overlap
+from recorderd.core.intervals import covered_ms, filled, judge, length_ms, missing_ms, overlap, without
 from recorderd.core.rows import Lane, LaneState, Outcome
 from tests.core.test_links import A, B, talk
 
@@ -42,8 +42,41 @@ def test_a_file_fills_its_stretches_from_the_first_one_on(
     assert filled(stretches, audio_ms) == spans
 
 
+@pytest.mark.parametrize(
+    ("stretches", "audio_ms", "spans"),
+    [
+        ([(0, 10)], 10_000, [(0, 6), (6, 10)]),
+        ([(0, 10)], 7_000, [(0, 3), (6, 10)]),
+        ([(0, 10)], 4_000, [(6, 10)]),
+        ([(0, 10)], 1_000, [(6, 7)]),
+        ([(0, 5)], 4_000, [(0, 4)]),
+        ([(0, 5), (8, 10)], 4_000, [(0, 2), (8, 10)]),
+        ([(0, 2), (4, 10)], 6_500, [(0, 2), (4, 4.5), (6, 10)]),
+    ],
+)
+def test_what_a_frozen_disk_cost_is_lacking_before_its_thaw(
+    stretches: list[tuple[float, float | None]], audio_ms: int, spans: list[tuple[float, float]]
+) -> None:
+    assert filled(stretches, audio_ms, thawed_at=6.0) == spans
+
+
 def test_what_is_covered_is_counted_once() -> None:
     assert covered_ms((5, 15), [(0, 6), (8, 10), (14, 20)]) == 4000
+    assert covered_ms((5, 15), [(8, 10), (0, 9), (9.5, 12)]) == 7000
+
+
+@pytest.mark.parametrize(
+    ("others", "left"),
+    [
+        ([], [(0, 10)]),
+        ([(2, 4), (3, 6)], [(0, 2), (6, 10)]),
+        ([(8, 12), (-3, 1)], [(1, 8)]),
+        ([(-1, 11)], []),
+        ([(12, 13)], [(0, 10)]),
+    ],
+)
+def test_a_span_without_others(others: list[tuple[float, float]], left: list[tuple[float, float]]) -> None:
+    assert without((0, 10), others) == left
 
 
 @pytest.mark.parametrize(

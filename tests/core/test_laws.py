@@ -36,6 +36,7 @@ SHARP = 0.02
 """Seconds by which our stamps may differ from what really happened."""
 
 numbers = st.integers(0, 11)
+NOWHERE = "(none)"
 
 
 wishes = st.dictionaries(
@@ -292,6 +293,20 @@ class Life(RuleBasedStateMachine):
         self.world.foreign_monitor(caller.uniqueid, named=True, grows=grows)
         self.sharp = False
 
+    @precondition(lambda self: self._lives() and self.world.frozen == NOWHERE)
+    @rule()
+    def freeze(self) -> None:
+        self.world.freeze(SETTINGS.lanes[0])
+        self.sharp = False
+
+    @precondition(lambda self: self.world.frozen != NOWHERE)
+    @rule()
+    def thaw(self) -> None:
+        self.world.thaw()
+
+    def _lives(self) -> bool:
+        return not self.world.dead and self.world.dies_after is None
+
     @precondition(lambda self: self.world.link_up)
     @rule()
     def lose_link(self) -> None:
@@ -303,7 +318,10 @@ class Life(RuleBasedStateMachine):
     def regain_link(self) -> None:
         self.world.regain_link()
 
-    @precondition(lambda self: not self.world.dead)
+    # What runs on there is not known any more after a restart, and runs on until its call ends.
+    @precondition(lambda self: not self.world.dead and self.world.frozen == NOWHERE)
+    @precondition(lambda self: not self.world.engine.recorder._held)
+    @precondition(lambda self: not self.world.engine.recorder._clearing)
     @rule(after=st.integers(0, 15))
     def kill(self, after: int) -> None:
         """kill -9, now or in the middle of what comes next."""
@@ -373,6 +391,8 @@ class Life(RuleBasedStateMachine):
             self.world.rise()
         if not self.world.link_up:
             self.world.regain_link()
+        if self.world.frozen != NOWHERE:
+            self.world.thaw()
         self.world.flush()
 
     def _nothing_of_a_never_is_kept(self) -> None:

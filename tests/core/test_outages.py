@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 
 import pytest
@@ -151,6 +152,105 @@ def test_nothing_is_asked_of_a_frozen_disk_until_it_lives_again() -> None:
     stopped = [c for c in world.sent[before:] if isinstance(c, commands.StopMixMonitor)]
     assert {c.uniqueid for c in stopped} == {uid("101-00"), uid("102-01")}
     assert running(world) == {SPARE}
+
+
+def test_what_a_recorder_took_on_a_frozen_disk_while_no_other_could_begin_is_not_missing() -> None:
+    """Asterisk's manager session may be held by the disk as well; its recorder runs on, and writes after the thaw."""
+    world = talking()
+    world.fates[commands.MixMonitor] = deque(["lost"] * 9)
+    world.freeze(LANES)
+    world.wait(1.0)
+    world.play(tape(END, world.now))
+    world.wait(1.0)
+    world.thaw()
+    world.wait(2.0)
+    assert [row.outcome for row in intervals(world)] == [Outcome.RECORDED]
+
+
+def test_where_another_took_over_the_one_on_the_frozen_disk_is_stopped_after_it_and_heard_until_then() -> (
+    None
+):
+    world = talking()
+    world.freeze(LANES)
+    world.wait(1.0)
+    world.thaw()
+    world.wait(1.0)
+    for token in ("101-00", "102-01"):
+        (left,) = world.truth.channels[uid(token)].monitors
+        assert left.path.startswith(SPARE)
+    world.play(tape(END, world.now))
+    world.wait(2.0)
+    assert [row.outcome for row in intervals(world)] == [Outcome.RECORDED]
+    (mix,) = world.mixes
+    for old, new in ((mix.lanes[0], mix.lanes[2]), (mix.lanes[1], mix.lanes[3])):
+        assert old.path.rsplit("/", 1) != new.path.rsplit("/", 1)
+        assert old.stretches[0].end - new.stretches[0].start == pytest.approx(1.0, abs=0.05), "it ran on"
+        assert old.keep[-1].end == new.stretches[0].start, "no word is there twice"
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.046])
+def test_when_a_talk_ended_that_a_frozen_disk_kept_us_from_hearing_of_its_files_tell(seconds: float) -> None:
+    """But not where they end with a step of Asterisk's buffer: then the disk may have kept the rest from them."""
+    world = World(BOTH)
+    world.sees_closed = True
+    world.play(tape(BEGIN + ANSWER))
+    began = world.now
+    world.wait(seconds - 0.3)
+    world.fates[commands.MixMonitor] = deque(["lost"] * 9)
+    world.freeze(LANES)
+    world.wait(0.3)
+    world.lose_link()
+    world.play(tape(END, world.now))
+    world.wait(1.5)
+    world.regain_link()
+    world.thaw()
+    world.wait(2.0)
+    (interval,) = intervals(world)
+    if seconds == 1.0:
+        assert interval.outcome is Outcome.RECORDED
+        assert interval.ended_at == pytest.approx(began + seconds, abs=0.02)
+    else:
+        assert interval.outcome is Outcome.PARTIAL
+        assert interval.missing_ms == pytest.approx(1500, abs=50)
+
+
+def test_a_file_on_a_frozen_disk_is_waited_for_up_to_an_hour() -> None:
+    world = talking()
+    world.freeze(LANES)
+    world.play(tape(END, world.now))
+    world.wait(30.0)
+    assert world.mixes == []
+    world.thaw()
+    world.wait(1.0)
+    assert len(world.mixes) == 1
+    assert [row.outcome for row in intervals(world)] == [Outcome.RECORDED]
+
+
+def test_a_file_on_a_disk_that_stays_frozen_is_made_without_it_after_an_hour() -> None:
+    world = talking()
+    world.freeze(LANES)
+    world.play(tape(END, world.now))
+    world.wait(3599.0)
+    assert world.mixes == []
+    world.wait(3.0)
+    assert len(world.mixes) == 1
+
+
+def test_a_link_that_breaks_while_one_is_being_stopped_after_the_thaw_lets_none_run_on() -> None:
+    world = talking()
+    world.freeze(LANES)
+    world.wait(0.5)
+    world.latency = 0.2
+    world.thaw()
+    world.wait(0.1)
+    world.lose_link()
+    world.wait(1.0)
+    world.latency = 0.001
+    world.regain_link()
+    world.wait(1.0)
+    for token in ("101-00", "102-01"):
+        (left,) = world.truth.channels[uid(token)].monitors
+        assert left.path.startswith(SPARE)
 
 
 def test_new_calls_begin_where_the_disk_is_well() -> None:

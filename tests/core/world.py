@@ -250,6 +250,8 @@ class World:
         self.measures: list[commands.Measure] = []
         self.no_room = False
         self.frozen = "(none)"
+        self.sees_closed = False
+        """The mixer says which files Asterisk closed."""
         self.deaf_times: list[list[float]] = []
         self._watched: dict[str, commands.Watch] = {}
         self._stuck: dict[str, float] = {}
@@ -373,6 +375,16 @@ class World:
         self.deaf_times[-1][1] = self.now
         self.hear(events.Resync(at=self.now, channels=self.truth.listed()))
 
+    def freeze(self, place: str) -> None:
+        """Whoever writes there waits; Asterisk's recorders take on what they hear."""
+        self.frozen = place
+        self.hear(events.PlaceFault(at=self.now, place=place, kind="frozen"))
+
+    def thaw(self) -> None:
+        """It goes on as if nothing had been."""
+        place, self.frozen = self.frozen, "(none)"
+        self.hear(events.PlaceWell(at=self.now, place=place))
+
     def die(self) -> None:
         """kill -9: what was sent is done, what was saved is there, all else is forgotten."""
         self.link_up = False
@@ -470,9 +482,10 @@ class World:
     def _really_stop(self, command: commands.StopMixMonitor, failed: events.LaneStopFailed) -> None:
         chan = self.truth.channels.get(command.uniqueid)
         asked = (command.lane_id, command.mixmonitor_id)
-        if chan and (chan.lane_id, chan.mixmonitor_id) == asked:
+        marked = chan is not None and (chan.lane_id, chan.mixmonitor_id) == asked
+        if chan and marked:
             chan.lane_id = chan.mixmonitor_id = ""  # the marks go with the question, whatever its answer
-        for monitor in chan.monitors if chan else ():
+        for monitor in chan.monitors if chan and (marked or command.replaced) else ():
             if (monitor.lane_id, monitor.mixmonitor_id) == asked:
                 self._detach(chan, monitor)
                 stopped = events.LaneStopped(at=0.0, lane_id=command.lane_id)
@@ -624,6 +637,9 @@ class World:
             size=length * 16,
             audio={} if error else audio,
             error=error,
+            whole=tuple(
+                lane.lane_id for lane in command.lanes if self.sees_closed and self._is_closed(lane.path)
+            ),
         )
         if self.no_room:
             mixed = replace(mixed, duration_ms=0, audio={}, error="no room", again=True)
@@ -634,6 +650,10 @@ class World:
             self._put(mixed)
 
         self.after(0.1, make)
+
+    def _is_closed(self, path: str) -> bool:
+        running = {m.path for c in self.truth.channels.values() for m in c.monitors}
+        return path in self.files and path not in running
 
     def _measure(self, command: commands.Measure) -> None:
         self.measures.append(command)
