@@ -144,8 +144,9 @@ class Dealing:
         for uniqueid in self._around(talk):
             for recorder in self._foreign.on(uniqueid):
                 if recorder is not current and self._has_to_go(talk, talk.decision, recorder):
-                    none_of_ours = self._recorder.on(uniqueid) is None
-                    self._foreign.stop(recorder, at, newest=talk.decision.mode is Mode.NEVER and none_of_ours)
+                    ours = self._recorder.ids_on(uniqueid)
+                    newest = talk.decision.mode is Mode.NEVER and not ours
+                    self._foreign.stop(recorder, at, newest=newest, ours=ours)
 
     def _has_to_go(self, talk: Talk, decision: Decision, recorder: ForeignRecorder) -> bool:
         if decision.mode is Mode.NEVER:

@@ -32,7 +32,8 @@ class ForeignRecorder:
 
     `asked_at`: what it is was asked then and not answered yet; `unanswered`: nor will be. `heard`: we were told of its
     start, and its file is new. `linked`: its file was taken for a recording. `failed`: that file does not come, or does
-    not grow. `stopping_since`: its stop was asked for. `ended_at` is when it was over.
+    not grow. `stopping_since`: its stop was asked for. `ended_at` is when it was over. `not_alone`:
+    nobody told us for a while, so that another may run beside it.
     """
 
     uniqueid: str
@@ -45,6 +46,7 @@ class ForeignRecorder:
     failed: bool = False
     stopping_since: float | None = None
     ended_at: float | None = None
+    not_alone: bool = False
 
     def __str__(self) -> str:
         return f"another's recorder on {self.uniqueid}: {self.path or 'file unknown'}"
@@ -137,16 +139,17 @@ class ForeignRecorders:
 
     # --- orders --------------------------------------------------------------------------------
 
-    def stop(self, recorder: ForeignRecorder, at: float, *, newest: bool) -> None:
+    def stop(
+        self, recorder: ForeignRecorder, at: float, *, newest: bool, ours: frozenset[str] = frozenset()
+    ) -> None:
         """Stop it by its id. `newest`: none of ours is on the channel, so where the id is not known the newest may
-        go, as Asterisk does without an id."""
+        go, as Asterisk does without an id. `ours`: ids that may have been its, and are ours now."""
         if recorder.stopping_since is not None or recorder.asked_at is not None:
             return
-        if recorder.ids or newest:
+        ids = tuple(i for i in recorder.ids if i not in ours)
+        if ids or newest:
             recorder.stopping_since = at
-            self._out.do(
-                commands.StopForeign(uniqueid=recorder.uniqueid, mixmonitor_ids=recorder.ids, newest=newest)
-            )
+            self._out.do(commands.StopForeign(uniqueid=recorder.uniqueid, mixmonitor_ids=ids, newest=newest))
 
     def take(self, recorder: ForeignRecorder) -> None:
         """Its file is a recording from now on."""
@@ -201,6 +204,9 @@ class ForeignRecorders:
         gone = next((r for r in there if r.stopping_since is not None), there[0] if there else None)
         if gone is None:
             return False
+        if gone.stopping_since is not None and gone.not_alone and not gone.ids:
+            gone.stopping_since = None  # the newest went, perhaps another: until Asterisk knows of none
+            return True
         if gone.stopping_since is None and len(there) > 1:
             for recorder in there:  # of several nobody can tell which is left
                 recorder.failed = True
@@ -256,6 +262,7 @@ class ForeignRecorders:
             for recorder in there:
                 recorder.unanswered = recorder.unanswered or recorder.asked_at is not None
                 recorder.asked_at = recorder.stopping_since = None
+                recorder.not_alone = True
 
     def restore(self, path: str, uniqueids: Iterable[str], ended_at: float | None) -> ForeignRecorder:
         """The recorder of a recording from before a restart: on one of these channels, the first `Resync` tells on

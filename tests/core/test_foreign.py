@@ -228,6 +228,21 @@ def test_a_recorder_on_a_local_channel_is_stopped_where_nothing_may_be_recorded(
 
 
 @pytest.mark.parametrize("foreign", ["leave", "link", "replace"])
+def test_one_that_began_unheard_beside_another_is_stopped_too_where_nothing_may_be_recorded(
+    foreign: str,
+) -> None:
+    """Neither has a name: Asterisk stops the newest, until there is none."""
+    world = world_of(foreign, N)
+    play(world, RING + ANSWER, 1)
+    world.foreign_monitor(uid(CALLER))
+    world.lose_link()
+    world.foreign_monitor(uid(CALLER))
+    world.regain_link()
+    world.wait(1)
+    assert on(world, CALLER) == []
+
+
+@pytest.mark.parametrize("foreign", ["leave", "link", "replace"])
 def test_after_a_restart_the_variables_tell_of_it(foreign: str) -> None:
     world = world_of(foreign)
     play(world, RING + ANSWER, 1)
