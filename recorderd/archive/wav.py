@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from recorderd.archive import files
 from recorderd.errors import AudioError
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     Samples = NDArray[np.int16]
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 HEADER_BYTES = 44
 BLOCK_FRAMES = 65536
 FRAME_BYTES = 2
-_LITTLE_INT16 = np.dtype("<i2")
+_LITTLE_INT16 = "<i2"
 _PCM = 1
 _RATES = range(1000, 192001)
 # A sound file has a handful of chunks before its samples; this bounds the walk through a hostile one.
@@ -68,6 +67,9 @@ class Sound:
 
         One-dimensional in mono, else a row for each frame and a column for each channel.
         """
+        # Only here: the daemon looks at headers, and must not wait for numpy when it starts.
+        import numpy as np
+
         wanted = max(0, min(count, self.frames - first)) * self._frame_bytes
         at = self._offset + first * self._frame_bytes
         parts = []

@@ -12,9 +12,8 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
-
-import httpx
 
 from recorderd.config import sections
 from recorderd.core import commands
@@ -69,6 +68,10 @@ class Alarms:
     async def _post(self, text: str) -> None:
         if not self.settings.webhook:
             return
+        # A tenth of a second's work: neither at the daemon's start nor in its loop.
+        await asyncio.to_thread(import_module, "httpx")
+        import httpx
+
         headers = {"Content-Type": "application/json"}
         try:
             async with httpx.AsyncClient(timeout=_PATIENCE) as client:
