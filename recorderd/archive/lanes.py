@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recorderd.archive import drift
-from recorderd.core import commands
+from recorderd.core import commands, intervals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,9 +96,8 @@ def find(
     else:
         runs = _apart(runs, _kept_runs(stretches, ordered(lane.forbidden)))
     alone = [(run.begin, run.end) for run in _kept_runs(stretches, ordered(lane.alone))]
-    if lane.thawed_at is not None and (lacking := length - frames / rate) > drift.JITTER_SECONDS:
-        thawed = _bridged(stretches, lane.thawed_at)
-        alone = [(max(0.0, thawed - lacking), thawed)]
+    if lane.thawed_at is not None and length - frames / rate > drift.JITTER_SECONDS:
+        alone = [intervals.hole(length, frames / rate, _bridged(stretches, lane.thawed_at))]
     knots = (drift.Knot(_bridged(stretches, anchor.at), anchor.frames) for anchor in anchors)
     parts = drift.parts(knots, drift.Knot(length, frames), rate, closed=closed, alone=alone)
     pieces = [piece for part in parts for run in runs if (piece := _piece(part, run, rate)) is not None]

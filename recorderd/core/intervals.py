@@ -6,6 +6,7 @@ the milliseconds that each lane's file really holds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -15,6 +16,11 @@ Span = tuple[float, float]
 
 TOLERANCE_MS = 200
 _TOLERANCE = 0.01
+# What Asterisk writes at a time, 32 KiB, in seconds of a lane.
+STEP_SECONDS = 2.048
+# What it holds of a channel's sound while its recorder waits; and by how much later than the disk we may be told.
+_QUEUE_SECONDS = 0.5
+_LATE_SECONDS = 0.1
 
 
 def length_ms(interval: Interval) -> int:
@@ -33,14 +39,14 @@ def filled(
 ) -> list[Span]:
     """The stretches that a file of this length covers: it is filled from the first one on.
 
-    An open end is taken as far as the audio goes. `thawed_at`: its disk was frozen until then; what was taken after it
-    is there, and what is lacking is lacking just before.
+    An open end is taken as far as the audio goes. `thawed_at`: its disk was frozen until then, see `hole`.
     """
     if thawed_at is not None:
-        after = [(max(a, thawed_at), b) for a, b in stretches if b is not None and b > thawed_at]
-        after_ms = round(sum(b - a for a, b in after) * 1000)
-        before = [(a, thawed_at if b is None or b > thawed_at else b) for a, b in stretches if a < thawed_at]
-        return [*filled(before, max(0, audio_ms - after_ms)), *filled(after, min(audio_ms, after_ms))]
+        closed = [(a, b) for a, b in stretches if b is not None]
+        length = sum(b - a for a, b in closed)
+        thawed = sum(max(0.0, min(b, thawed_at) - a) for a, b in closed)
+        lost = hole(length, audio_ms / 1000, thawed)
+        return [*_between(closed, 0.0, lost[0]), *_between(closed, lost[1], length)]
     left = audio_ms / 1000
     spans: list[Span] = []
     for start, end in stretches:
@@ -50,6 +56,31 @@ def filled(
         spans.append((start, start + length))
         left -= length
     return spans
+
+
+def hole(length: float, audio: float, thawed: float) -> Span:
+    """Where, in `length` bridged seconds, a file of `audio` seconds lacks what a disk frozen until `thawed` cost it.
+
+    Asterisk waits with a step of its buffer in its hands, and when it goes on it has up to half a second of what came
+    meanwhile (asterisk's audiohook.c): so the hole begins where a step ends, if one does in that time.
+    """
+    lacking = max(0.0, length - audio)
+    begin = max(0.0, min(thawed, length) - lacking)
+    step = math.floor((begin + _LATE_SECONDS) / STEP_SECONDS) * STEP_SECONDS
+    if thawed < length and step > 0.0 and begin - step <= _QUEUE_SECONDS + _LATE_SECONDS:
+        begin = step
+    return begin, min(begin + lacking, length)
+
+
+def _between(spans: Iterable[Span], low: float, high: float) -> list[Span]:
+    """The spans from their `low`-th second to their `high`-th."""
+    found, before = [], 0.0
+    for start, end in spans:
+        a, b = max(start, start + low - before), min(end, start + high - before)
+        if b > a:
+            found.append((a, b))
+        before += end - start
+    return found
 
 
 def covered_ms(span: Span, spans: Iterable[Span]) -> int:

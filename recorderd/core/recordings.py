@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from recorderd.core import commands, events, sides
 from recorderd.core.company import Company
 from recorderd.core.foreign import ForeignRecorder
-from recorderd.core.intervals import Span, filled, without
+from recorderd.core.intervals import STEP_SECONDS, Span, filled, without
 from recorderd.core.rows import Interval, Lane, LaneState, Recording, RecordingState
 
 S = LaneState
@@ -42,8 +42,8 @@ LANE: Mapping[tuple[LaneState, type[events.Event]], LaneState] = {
 }
 # The lane's life is over: facts that come later change nothing any more.
 OVER = frozenset((S.CLOSED, S.REFUSED, S.LOST, S.DISCARDED))
-# What Asterisk writes at a time, and by how much a file that had to wait for it may be shorter (its header) and longer.
-_STEP_MS = 2048
+# By how much a file that had to wait with a step may be shorter (its header) and longer.
+_STEP_MS = round(1000 * STEP_SECONDS)
 _AT_A_STEP = (3, 40)
 
 
