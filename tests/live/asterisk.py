@@ -119,6 +119,7 @@ class Asterisk:
         autoload: bool = False,
         verbose: int = 0,
         systemname: str = "",
+        boots: bool = True,
     ) -> Asterisk:
         """Boot a fresh one in `folder` (made if missing) and return when it is fully booted.
 
@@ -129,6 +130,7 @@ class Asterisk:
         `modules`: loaded besides the rig's own, e.g. `cdr_pgsql.so`. `endpoints`: that many, from 101 on.
         `systemname`: what the ids of its channels begin with, as one of several needs it.
         `user`: run as this user; the folder must be reachable for it (pytest's own are root's alone).
+        `boots`: not, where somebody else runs `command` with its configuration.
         """
         self = cls(version, folder, user=user, agi_port=agi_port)
         values = {
@@ -149,7 +151,8 @@ class Asterisk:
             "more_modules": "\n".join(f"load = {name}" for name in modules),
         }
         instance.write(folder, self._modules, self._data, values, files or {}, endpoints)
-        self.boot()
+        if boots:
+            self.boot()
         return self
 
     # --- life ----------------------------------------------------------------------------------
@@ -197,6 +200,11 @@ class Asterisk:
         """Read the configuration again: all of it, or one module's (`dialplan`, `res_pjsip.so`)."""
         own_command = module in {"dialplan", "manager", "features"}
         self.cli(f"{module} reload" if own_command else f"module reload {module}")
+
+    @property
+    def command(self) -> list[str]:
+        """How to run it, without its arguments."""
+        return list(self._run)
 
     @property
     def running(self) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from recorderd import __version__
+from tests.package.debian import Debian, newer
 
-ROOT = Path(__file__).resolve().parents[2]
 NEEDED = "python3,systemd-standalone-sysusers,systemd-standalone-tmpfiles"
 MANAGER = "[general]\nenabled = yes\n"
 
@@ -25,59 +25,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built anew, or the one that RECORDERD_DEB names."""
-    if ready := os.environ.get("RECORDERD_DEB"):
-        return Path(ready)
-    into = tmp_path_factory.mktemp("deb")
-    done = subprocess.run(
-        [ROOT / "scripts" / "package", "--into", into], check=True, stdout=subprocess.PIPE, text=True
-    )
-    return Path(done.stdout.strip().splitlines()[-1])
-
-
-class Debian:
-    """A file system of its own; `run` is what a person types there as root."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def run(self, *argv: str, code: int = 0) -> str:
-        done = subprocess.run(
-            ["chroot", str(self.root), *argv],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            check=False,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
-        )
-        assert done.returncode == code, done.stdout
-        return done.stdout
-
-    def path(self, name: str) -> Path:
-        return self.root / name.lstrip("/")
-
-
-@pytest.fixture(scope="module")
 def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     root = tmp_path_factory.mktemp("debian") / "root"
-    release = next(
-        line.partition("=")[2]
-        for line in Path("/etc/os-release").read_text().splitlines()
-        if line.startswith("VERSION_CODENAME=")
-    )
-    argv = [
-        "mmdebstrap",
-        "--variant=minbase",
-        "--mode=root",
-        "--quiet",
-        f"--include={NEEDED}",
-        release,
-        str(root),
-    ]
-    subprocess.run(argv, check=True)
-    made = Debian(root)
+    made = Debian(root, NEEDED)
     made.run("useradd", "--system", "--user-group", "asterisk")
     made.path("/etc/asterisk").mkdir()
     made.path("/etc/asterisk/manager.conf").write_text(MANAGER)
@@ -86,18 +36,6 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     yield made
     subprocess.run(["umount", root / "proc"], check=True)
     shutil.rmtree(root, ignore_errors=True)
-
-
-def newer(package: Path, folder: Path) -> Path:
-    """The next version, whose sample configuration is another."""
-    subprocess.run(["dpkg-deb", "-R", package, folder / "next"], check=True)
-    control = folder / "next/DEBIAN/control"
-    control.write_text(control.read_text().replace(f"Version: {__version__}", f"Version: {__version__}+next"))
-    with (folder / "next/etc/recorderd/recorderd.yaml").open("a") as sample:
-        sample.write("# of the next version\n")
-    into = folder / "next.deb"
-    subprocess.run(["dpkg-deb", "-Znone", "-b", folder / "next", into], check=True, stdout=subprocess.DEVNULL)
-    return into
 
 
 def test_it_installs_upgrades_and_goes_and_never_touches_asterisk(
@@ -117,6 +55,8 @@ def test_it_installs_upgrades_and_goes_and_never_touches_asterisk(
         config.parent.stat().st_gid,
     )
     debian.run("recorderd", "check")
+    # What is optional with pip is in it: somebody who configures it has nothing to install.
+    debian.run("/opt/recorderd/bin/python3", "-c", "import aiomysql, authlib, httpx2, obstore")
     debian.run(
         "setpriv", "--reuid=recorderd", "--regid=asterisk", "--clear-groups", "recorderd", "db", "migrate"
     )

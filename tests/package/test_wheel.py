@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -40,6 +41,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+def configured(folder: Path) -> str:
+    return (
+        f"asterisk: {{username: u, secret: s, port: 1}}\nstate: {folder}\n"
+        f"store: {{url: 'sqlite:///{folder}/recorderd.db'}}\n"
+        f"spool: {{monitor: {folder}/monitor, lanes: {folder}/lanes}}\n"
+    )
+
+
 def test_everything_that_is_not_python_is_in_it(wheel: Path) -> None:
     names = {name.partition(".data/data/")[2] or name for name in zipfile.ZipFile(wheel).namelist()}
     package = [
@@ -61,11 +70,7 @@ def test_the_program_works_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> 
     alone = tmp_path / "alone"
     zipfile.ZipFile(wheel).extractall(alone)
     config = tmp_path / "recorderd.yaml"
-    config.write_text(
-        f"asterisk: {{username: u, secret: s}}\nstate: {tmp_path}\n"
-        f"store: {{url: 'sqlite:///{tmp_path}/recorderd.db'}}\n"
-        f"spool: {{monitor: {tmp_path}/monitor, lanes: {tmp_path}/lanes}}\n"
-    )
+    config.write_text(configured(tmp_path))
     config.chmod(0o600)
     env = os.environ | {"PYTHONPATH": str(alone), "RECORDERD_CONFIG": str(config)}
 
@@ -80,3 +85,41 @@ def test_the_program_works_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> 
     assert run("-m", "recorderd", "--version") == f"recorderd {__version__}\n"
     run("-m", "recorderd", "db", "migrate")
     run("-m", "recorderd", "check")
+
+
+EXTRAS = ("mariadb", "objects", "oidc")
+# One thing for each extra, which `check --online` tries.
+OPTIONAL = """
+cdr: {source: "mysql://nobody:x@127.0.0.1:1/nothing"}
+archive: {objects: {url: "s3://nothing", endpoint: "http://127.0.0.1:1", region: nowhere}}
+panel: {oidc: {issuer: "https://127.0.0.1:1/", client_id: c, secret: s, redirect_uri: "https://127.0.0.1/login/oidc/return"}}
+"""
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("extras", ["", f"[{','.join(EXTRAS)}]"], ids=["without extras", "with all"])
+def test_pip_installs_it_and_each_extra_that_is_missing_is_named(
+    wheel: Path, tmp_path: Path, extras: str
+) -> None:
+    config = tmp_path / "recorderd.yaml"
+    config.write_text(configured(tmp_path) + OPTIONAL)
+    config.chmod(0o600)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv/bin/python"
+    install = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", f"{wheel}{extras}"]
+    subprocess.run(install, check=True)
+    done = subprocess.run(
+        [tmp_path / "venv/bin/recorderd", "--config", config, "check", "--online", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    said = [finding["sentence"] for finding in json.loads(done.stdout)["findings"]]
+    named = [
+        extra for extra in EXTRAS for sentence in said if f"pip install 'recorderd[{extra}]'" in sentence
+    ]
+    assert named == ([] if extras else list(EXTRAS)), said
+    # They were tried, and nobody was there.
+    assert done.returncode != 0
