@@ -31,13 +31,18 @@ log = logging.getLogger("recorderd.clerk")
 
 # A call never waits for paper, not for the processor either.
 _NICENESS = 5
+_HURRY_SECONDS = 5.0
 _SAY_SECONDS = 0.5
 _AGAIN_SECONDS = 0.5
 _LAST_WORDS_SECONDS = 0.2
 
 
 class Clerk:
-    """Made in a running loop. `caught_up` waits until all rows written so far came; `say(kind, sentence)` alarms."""
+    """Made in a running loop.
+
+    `caught_up` waits until all rows written so far came; `say(kind, sentence)` alarms; `changed` is told the version
+    of policy in the store.
+    """
 
     def __init__(
         self,
@@ -45,8 +50,10 @@ class Clerk:
         policy: Policy,
         caught_up: Callable[[], Awaitable[object]],
         say: Callable[[str, str], None],
+        changed: Callable[[int], None],
     ) -> None:
         self.policy = policy
+        self._changed = changed
         self.store = open_store(config.store.url)
         self.indexer = Indexer(self.store, config.names, time.time)
         self.notary = Notary(
@@ -84,6 +91,11 @@ class Clerk:
             for work in (self.linker, self.indexer, self.notary):
                 group.create_task(work.run())
             group.create_task(self.linker.follow_table())
+            group.create_task(self._follow_policy())
+
+    async def _follow_policy(self) -> None:
+        async for version in self.store.policy_changes():
+            self._changed(version)
 
     def take_policy(self, policy: Policy) -> None:
         """The one in force from now on."""
@@ -115,8 +127,6 @@ def serve() -> None:
     # Whoever ends the daemon ends us, in its own time: what it still has is to be stored.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    with suppress(OSError):
-        os.nice(_NICENESS)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve())
 
@@ -135,12 +145,21 @@ async def _serve() -> None:
         told = _Told(line)
         told.setFormatter(logging.Formatter())
         logging.basicConfig(level=config.log.level.upper(), handlers=[told], force=True)
-        clerk = Clerk(config, policy, lambda: line.ask("caught_up"), lambda *said: line.send("say", *said))
+        clerk = Clerk(
+            config,
+            policy,
+            lambda: line.ask("caught_up"),
+            lambda kind, sentence: line.send("say", kind, sentence),
+            lambda version: line.send("policy_version", version),
+        )
         deeds.update(
             migrate=clerk.store.migrate,
             save=clerk.save,
             policy=clerk.take_policy,
             deaf=clerk.linker.deaf,
+            open_rows=clerk.store.open_rows,
+            active_alarms=lambda: clerk.store.alarms(active=True),
+            load_policy=clerk.store.load_policy,
         )
         for work in (clerk.run(), _tell_waiting(line, clerk)):
             task = loop.create_task(work)
@@ -148,9 +167,16 @@ async def _serve() -> None:
             tasks.add(task)
 
     deeds["begin"] = begin
+    # Not before what was open is read: a daemon waits for that.
+    loop.call_later(_HURRY_SECONDS, _step_back)
     await line.run()
     # Nobody waits for a thread that hangs on a disk: what is not stored the next clerk is given again.
     os._exit(0)
+
+
+def _step_back() -> None:
+    with suppress(OSError):
+        os.nice(_NICENESS)
 
 
 class _Told(logging.Handler):

@@ -10,7 +10,7 @@ import asyncio
 import copyreg
 import logging
 import pickle
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -104,20 +104,23 @@ class Line:
                 value, fault = said
                 answer.set_exception(fault) if fault is not None else answer.set_result(value)
         elif number:
-            task = asyncio.create_task(self._answer(number, self._deeds[name](*said)))
+            task = asyncio.create_task(self._answer(number, name, said))
             self._at_work.add(task)
             task.add_done_callback(self._at_work.discard)
         else:
-            self._deeds[name](*said)
+            try:
+                self._deeds[name](*said)
+            except Exception:
+                log.exception("a fault of ours: %s was not done", name)
 
-    async def _answer(self, number: int, work: Awaitable[Any]) -> None:
+    async def _answer(self, number: int, name: str, said: Any) -> None:
         value, fault = None, None
         try:
-            value = await work
+            value = await self._deeds[name](*said)
         except RecorderdError as error:
             fault = type(error)(str(error))
         except Exception as error:
-            log.exception("a fault of ours")
+            log.exception("a fault of ours: %s was not done", name)
             fault = StoreError(f"{type(error).__name__}: {error}")
         self._write(number, "", (value, fault))
 

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import subprocess
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from recorderd.clerk.birth import WORKER, spawn
 from recorderd.clerk.line import Deed, Line, LineCut
-from recorderd.clerk.linker import Spans
 from recorderd.config import Config
 from recorderd.core.policy import Policy
 from recorderd.core.rows import Row
 from recorderd.errors import StoreError
 
+if TYPE_CHECKING:
+    from recorderd.clerk.linker import Spans
+    from recorderd.store.abc import AlarmRow, OpenRows, PolicyRows
+
 log = logging.getLogger("recorderd.clerk")
 
-WORKER = (sys.executable, "-m", "recorderd.clerk")
 # It says something twice a second; and it begins within this time too, on a machine that has much else to do.
 SILENT_SECONDS = 20.0
 _AGAIN_SECONDS = (0.1, 0.5, 1.0, 5.0)
@@ -30,7 +33,11 @@ _EXIT_SECONDS = 3.0
 
 
 class ClerkProcess:
-    """The journal's `Keeper`. `run` keeps a clerk at work; `caught_up` and `say` are what it may ask and tell."""
+    """The journal's `Keeper`, and the daemon's only way to the database.
+
+    `run` keeps a clerk at work; `caught_up` and `say` are what it may ask and tell. `born` is
+    the first of them, if it lives already.
+    """
 
     def __init__(
         self,
@@ -39,12 +46,14 @@ class ClerkProcess:
         caught_up: Callable[[], Awaitable[object]],
         say: Callable[[str, str], None],
         *,
+        born: subprocess.Popen[bytes] | None = None,
         worker: Sequence[str] = WORKER,
         silent_seconds: float = SILENT_SECONDS,
     ) -> None:
         self._config = config
         self._policy = policy
         self._say = say
+        self._born = born
         self._worker = worker
         self._silent_seconds = silent_seconds
         self._deeds: dict[str, Deed] = {
@@ -52,11 +61,14 @@ class ClerkProcess:
             "say": say,
             "waiting": self._is_waiting,
             "log": _logged,
+            "policy_version": self._policy_is,
         }
         self._deaf: list[tuple[float, float]] = [(0.0, float("inf"))]
         self._line: Line | None = None
         self._up = asyncio.Event()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._version = -1
+        self._newer = asyncio.Event()
         # CDRs that it has not matched yet.
         self.waiting = 0
 
@@ -74,6 +86,27 @@ class ClerkProcess:
     async def save(self, batch: Sequence[Row]) -> None:
         """Have rows stored. Raises StoreError, RowRefused."""
         await self._ask("save", batch)
+
+    # --- what the daemon wants to know -----------------------------------------------------------
+
+    async def open_rows(self, node: str | None) -> OpenRows:
+        """See `Store.open_rows`."""
+        return cast("OpenRows", await self._ask("open_rows", node))
+
+    async def active_alarms(self) -> list[AlarmRow]:
+        """Those that are not over. Raises StoreError."""
+        return cast("list[AlarmRow]", await self._ask("active_alarms"))
+
+    async def load_policy(self) -> PolicyRows:
+        """See `Store.load_policy`."""
+        return cast("PolicyRows", await self._ask("load_policy"))
+
+    async def policy_changes(self) -> AsyncGenerator[int, None]:
+        """See `Store.policy_changes`."""
+        while True:
+            await self._newer.wait()
+            self._newer.clear()
+            yield self._version
 
     async def _ask(self, name: str, *args: Any) -> Any:
         """Of this clerk or, should it end, of the next: that one ended was told already."""
@@ -131,21 +164,14 @@ class ClerkProcess:
     async def _one(self) -> str:
         """From its birth to its end, and what that was."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._worker,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                # A session of its own: a Ctrl-C at the daemon's terminal ends the daemon first.
-                start_new_session=True,
-            )
+            process, self._born = self._born or spawn(self._worker), None
         except OSError as error:
             return f"The process that stores rows cannot be started: {error.strerror}"
         self._process = process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        line = self._line = Line(process.stdout, process.stdin, self._deeds)
+        line, pipes = await self._connected(process)
         line.send("begin", self._config, self._policy())
         line.send("deaf", self._spans())
+        self._line = line
         self._up.set()
         watching = [asyncio.create_task(line.run()), asyncio.create_task(self._until_silent(line))]
         try:
@@ -156,6 +182,8 @@ class ClerkProcess:
             self._line = None
             for task in watching:
                 task.cancel()
+            for pipe in pipes:
+                pipe.close()
             await self._end(process)
         return (
             "The process that stores rows says nothing any more"
@@ -163,28 +191,42 @@ class ClerkProcess:
             else f"The process that stores rows has ended ({process.returncode})"
         )
 
+    async def _connected(
+        self, process: subprocess.Popen[bytes]
+    ) -> tuple[Line, tuple[asyncio.BaseTransport, ...]]:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        heard, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
+        said, _ = await loop.connect_write_pipe(asyncio.Protocol, process.stdin)
+        return Line(reader, said, self._deeds), (heard, said)
+
     async def _until_silent(self, line: Line) -> None:
         rest = self._silent_seconds
         while rest > 0:
             await asyncio.sleep(rest)
             rest = line.heard_at + self._silent_seconds - asyncio.get_running_loop().time()
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """It ends by itself once we say no more; one that does not is killed."""
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), _EXIT_SECONDS)
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            # One that a disk holds is left to itself.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _EXIT_SECONDS)
+    async def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """It ends by itself once we say no more; one that does not is killed, one that a disk holds left alone."""
+        if not await _ended(process):
+            process.kill()
+            await _ended(process)
         self._process = None
+
+    def _policy_is(self, version: int) -> None:
+        if version > self._version:
+            self._version = version
+            self._newer.set()
 
     def _is_waiting(self, cdrs: int) -> None:
         self.waiting = cdrs
+
+
+async def _ended(process: subprocess.Popen[bytes]) -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        await asyncio.to_thread(process.wait, _EXIT_SECONDS)
+        return True
+    return False
 
 
 def _logged(name: str, level: int, sentence: str, keys: Mapping[str, Any]) -> None:

@@ -23,13 +23,17 @@ _CLEAR = "\x1b[H\x1b[2J"
 
 
 def _run(_args: argparse.Namespace, config: Config) -> int:
-    # Only here: the daemon brings every library, and the other commands should start at once.
+    # Only here: the daemon brings many libraries, and the other commands should start at once. Its clerk brings more:
+    # they load at the same time.
+    from recorderd.clerk.birth import spawn
+
+    clerk = spawn()
     from recorderd import daemon
     from recorderd.loop import new_loop
 
     logs.start(config.log)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(daemon.run(config))
+        runner.run(daemon.run(config, clerk))
     return Exit.OK
 
 

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Protocol
 
 from recorderd.config import Config, merge_policy
 from recorderd.core.policy import ExtensionPolicy, FailMode, Mode, Policy
 from recorderd.errors import AmiError, StoreError
-from recorderd.store.abc import PolicyRows, Store
+from recorderd.store.abc import PolicyRows
 from recorderd.store.snapshot import load_snapshot, save_snapshot
 
 log = logging.getLogger("recorderd.policy")
 
 FAMILY = "recorderd"
 _AGAIN = 0.5
+# A call is better decided by the policy of before than not at all.
+_BEGIN_SECONDS = 5.0
 
 
 class AstDb(Protocol):
@@ -32,13 +34,21 @@ class AstDb(Protocol):
     async def db_get_tree(self, family: str) -> dict[str, str]: ...
 
 
+class Source(Protocol):
+    """Where policy is kept: see `store.abc.Store`."""
+
+    async def migrate(self) -> None: ...
+    async def load_policy(self) -> PolicyRows: ...
+    def policy_changes(self) -> AsyncGenerator[int, None]: ...
+
+
 class Policies:
     """`policy` is the one in force; `changed` is called after each change, in the loop."""
 
     def __init__(
         self,
         config: Config,
-        store: Store,
+        store: Source,
         changed: Callable[[Policy], None],
         complain: Callable[[str, str], None],
     ) -> None:
@@ -53,10 +63,12 @@ class Policies:
     async def begin(self) -> None:
         """Have a policy before the first call: the store's, else the last one that was seen."""
         try:
-            await self._store.migrate()
-            await self._take(await self._store.load_policy())
-        except StoreError as error:
-            self._complain("store", f"{error}; policy is taken from {self._snapshot}")
+            async with asyncio.timeout(_BEGIN_SECONDS):
+                await self._store.migrate()
+                await self._take(await self._store.load_policy())
+        except (StoreError, TimeoutError) as error:
+            why = str(error) or "The database has not answered yet"
+            self._complain("store", f"{why}; policy is taken from {self._snapshot}")
             try:
                 rows = load_snapshot(str(self._snapshot))
             except StoreError as broken:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from importlib import resources
+from subprocess import Popen
 from typing import Any
 
 from recorderd import __version__, notify
@@ -47,7 +48,6 @@ from recorderd.daemon.switchboard import Switchboard
 from recorderd.daemon.troubles import Troubles
 from recorderd.daemon.water import Water
 from recorderd.errors import AmiError, ConfigError, StoreError
-from recorderd.store import open_store
 from recorderd.store.journal import Journal
 
 log = logging.getLogger("recorderd")
@@ -61,22 +61,25 @@ _LAST_ROWS_SECONDS = 3.0
 
 
 class Service:
-    """One daemon beside one Asterisk. Make it in a running loop, then `run`."""
+    """One daemon beside one Asterisk. Make it in a running loop, then `run`. `clerk` is the first one's process."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, clerk: Popen[bytes]) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self.config = config
         self.started_at = time.time()
         self.journal_away = False
         self.recorder_times, self.agi_times = Times(), Times()
         state = state_folder(config)
-        self.store = open_store(config.store.url)
         self.clerk = ClerkProcess(
-            config, lambda: self.policies.policy, lambda: self.journal.catch_up(), self._clerk_says
+            config,
+            lambda: self.policies.policy,
+            lambda: self.journal.catch_up(),
+            self._clerk_says,
+            born=clerk,
         )
         self.journal = Journal(state / "journal", self.clerk, tell=self._journal_says)
         self.alarms = Alarms(config.alarms, self.journal.write, node=config.node)
-        self.policies = Policies(config, self.store, self._policy_changed, self.alarms.say)
+        self.policies = Policies(config, self.clerk, self._policy_changed, self.alarms.say)
         lanes = (config.spool.lanes, *config.spool.fallback)
         settings = Settings(
             monitor=str(config.spool.monitor),
@@ -203,7 +206,7 @@ class Service:
         """Take up what was open. Rows of before may still be in the journal: they go first."""
         await self.journal.drain(_OPEN_ROWS_SECONDS)
         try:
-            rows = await asyncio.wait_for(self.store.open_rows(self.config.node or None), _OPEN_ROWS_SECONDS)
+            rows = await asyncio.wait_for(self.clerk.open_rows(self.config.node or None), _OPEN_ROWS_SECONDS)
         except (StoreError, TimeoutError) as error:
             self.alarms.say("store", f"What was open before the start is not known: {error}")
             return
@@ -214,7 +217,7 @@ class Service:
     async def _restore_water(self) -> None:
         """Whether no recording was to be begun; where that is not known, the disk will say."""
         with contextlib.suppress(StoreError, TimeoutError):
-            told = await asyncio.wait_for(self.store.alarms(active=True), _OPEN_ROWS_SECONDS)
+            told = await asyncio.wait_for(self.clerk.active_alarms(), _OPEN_ROWS_SECONDS)
             self.water.adopt(told)
 
     async def _end(self) -> None:
@@ -230,7 +233,6 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.spool.close()
         self.journal.close()
-        await self.store.close()
         log.info("recorderd has ended")
 
     def _task(self, work: Coroutine[Any, Any, None]) -> None:
@@ -467,8 +469,8 @@ _FIXED = (
 )  # fmt: skip
 
 
-async def run(config: Config) -> None:
+async def run(config: Config, clerk: Popen[bytes]) -> None:
     """Run the daemon until it is told to stop. Raises RecorderdError when it cannot begin."""
-    service = Service(config)
+    service = Service(config, clerk)
     with contextlib.suppress(asyncio.CancelledError):
         await service.run()

@@ -18,17 +18,29 @@ import time
 from collections.abc import Callable
 
 from recorderd.errors import StoreError
-from recorderd.store import engines
 from recorderd.store.abc import Store
-from recorderd.store.memory import MemoryStore
-from recorderd.store.sql import SqlStore
+
+
+def _sql(url: str, clock: Callable[[], float]) -> Store:
+    # Only here: the daemon writes to its journal, and starts the sooner without a database's libraries.
+    from recorderd.store import engines
+    from recorderd.store.sql import SqlStore
+
+    return SqlStore(engines.parse(url), clock)
+
+
+def _memory(_url: str, clock: Callable[[], float]) -> Store:
+    from recorderd.store.memory import MemoryStore
+
+    return MemoryStore(clock)
+
 
 # The scheme of an address, and what makes the store. A new back end is a line here.
 _SCHEMES: dict[str, Callable[[str, Callable[[], float]], Store]] = {
-    "sqlite": lambda url, clock: SqlStore(engines.parse(url), clock),
-    "postgresql": lambda url, clock: SqlStore(engines.parse(url), clock),
-    "postgres": lambda url, clock: SqlStore(engines.parse(url), clock),
-    "memory": lambda _url, clock: MemoryStore(clock),
+    "sqlite": _sql,
+    "postgresql": _sql,
+    "postgres": _sql,
+    "memory": _memory,
 }
 
 

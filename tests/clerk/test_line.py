@@ -75,6 +75,16 @@ async def test_an_error_of_ours_comes_back_as_it_is_and_a_fault_as_a_sentence(en
         await ends[0].ask("refuse")
     with pytest.raises(StoreError, match="ZeroDivisionError: a fault"):
         await ends[0].ask("fail")
+    with pytest.raises(StoreError, match="KeyError"):
+        await ends[0].ask("no such deed")
+
+
+async def test_what_cannot_be_done_does_not_end_the_listening(ends: ENDS, said: Said) -> None:
+    ends[0].send("no such deed")
+    ends[0].send("say", 1, 2)
+    ends[0].send("say", 3)
+    await ends[0].ask("later", None, 0.0)
+    assert said == [3]
 
 
 async def test_who_waits_when_the_line_is_cut_hears_of_it(ends: ENDS) -> None:

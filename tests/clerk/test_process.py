@@ -83,9 +83,9 @@ class House:
 @contextlib.asynccontextmanager
 async def at_work(config: Config, **settings: float) -> AsyncIterator[House]:
     store = open_store(config.store.url)
-    await store.migrate()
     house = House(config, store, **settings)
     tasks = [asyncio.create_task(work()) for work in (house.clerk.run, house.journal.run)]
+    await house.clerk.migrate()
     yield house
     for task in tasks:
         task.cancel()
@@ -155,7 +155,6 @@ async def test_a_clerk_killed_again_and_again_loses_nothing_and_is_told_of(house
 
 async def test_a_clerk_that_says_nothing_any_more_is_replaced(config: Config) -> None:
     async with at_work(config, silent_seconds=4.0) as house:
-        await house.clerk.migrate()
         first = await house.pid()
         os.kill(first, signal.SIGSTOP)
         house.journal.write(sample.conversation("c1"))
@@ -172,10 +171,10 @@ async def test_a_row_that_the_database_refuses_is_told_as_such(house: House) -> 
     assert await house.stored() == ["c1"]
 
 
-async def test_what_it_logs_is_in_the_daemons_log(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_it_logs_is_in_the_daemons_log(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "alembic"):
-        await house.clerk.migrate()
-        await until(lambda: "Context impl SQLiteImpl." in caplog.messages, "its log")
+        async with at_work(config):
+            await until(lambda: "Context impl SQLiteImpl." in caplog.messages, "its log")
 
 
 async def test_it_is_gone_when_the_daemon_is_killed_and_no_signal_to_both_ends_it_early(
