@@ -203,14 +203,8 @@ class Service:
         self._stopping.set()
 
     async def _restore(self) -> None:
-        """Take up what was open. Rows of before may still be in the journal: they go first.
-
-        Not by the clerk, who is not up yet: it would be waited for as long as we took to start.
-        """
-        try:
-            await asyncio.wait_for(self.journal.read_out(self.store), _OPEN_ROWS_SECONDS)
-        except (StoreError, TimeoutError):
-            await self.journal.drain(_OPEN_ROWS_SECONDS)
+        """Take up what was open. Rows of before may still be in the journal: they go first."""
+        await self.journal.drain(_OPEN_ROWS_SECONDS)
         try:
             rows = await asyncio.wait_for(self.clerk.open_rows(self.config.node or None), _OPEN_ROWS_SECONDS)
         except (StoreError, TimeoutError) as error:

@@ -113,21 +113,6 @@ class Journal:
                 await asyncio.sleep(GATHER_SECONDS)
             await self._insist(self._store_oldest)
 
-    async def read_out(self, store: Keeper) -> None:
-        """Have `store` take what an earlier process left, now: whoever does it in `run` may have to come up first.
-
-        It is stored there once more, which changes nothing. Raises StoreError, and nobody is told: `run` will tell.
-        """
-        for segment in list(self._segments):
-            with suppress(OSError):  # stored and gone by now, or not to be read
-                batch, _ = segment.load()
-                try:
-                    await store.save(batch)
-                except RowRefused:
-                    for row in batch:
-                        with suppress(RowRefused):
-                            await store.save([row])
-
     async def catch_up(self) -> None:
         """Wait until no row waits that was written before, while `run` is running."""
         rows = self.written

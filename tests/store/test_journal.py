@@ -138,28 +138,6 @@ async def test_what_waits_is_stored_by_the_next_process(tmp_path: Path) -> None:
     assert store.saved == ids(2101)
 
 
-async def test_what_waits_is_read_out_by_the_next_process_before_its_keeper_is_up(tmp_path: Path) -> None:
-    """The keeper stores it too, when it comes: once more changes nothing. A refused row holds up no other."""
-    first = Journal(tmp_path, SwitchedStore())
-    write(first, ids(SEGMENT_ROWS + 3))
-    first.write(sample.mark("bad", kind="poison"))
-    write(first, ["last"])
-    first.close()
-    now, later = SwitchedStore(), SwitchedStore()
-    journal = Journal(tmp_path, later)
-    await journal.read_out(now)
-    assert now.saved == [*ids(SEGMENT_ROWS + 3), "last"]
-    assert (later.saved, journal.lag) == ([], SEGMENT_ROWS + 5)
-    async with running(journal):
-        assert await journal.drain(DEADLINE_SECONDS)
-        await journal.read_out(now)
-    assert later.saved == now.saved
-    now.away = True
-    write(journal, ["more"])
-    with pytest.raises(StoreError):
-        await journal.read_out(now)
-
-
 async def test_memory_holds_only_a_few_segments_while_rows_wait(tmp_path: Path) -> None:
     journal = Journal(tmp_path, SwitchedStore())
     write(journal, ids(SEGMENT_ROWS * 20))
