@@ -200,13 +200,14 @@ class AsteriskLink:
             if self.connected:  # said late: calls may have begun that we were not told of
                 self._start_sync()
             return
+        at = translate.timestamp(headers)
         try:
-            event = translate.translate(headers, self.now(), self._tz)
+            event = translate.read(headers, self.now() if at is None else at, self._tz)
         except AmiError as error:
             self.malformed += 1
             log.warning("%s", error)
             return
-        self._heard_up_to = translate.timestamp(headers) or self._heard_up_to
+        self._heard_up_to = at or self._heard_up_to
         if event is None:
             return
         if type(event) is events.Hangup:

@@ -10,11 +10,11 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from recorderd.ami import wire
 from recorderd.core import events, rows
+from recorderd.core.facts import dataclass
 from recorderd.errors import AmiError
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
@@ -329,16 +329,23 @@ PARSERS: dict[str, Callable[[Message], events.Event | None]] = {
 def translate(headers: Mapping[str, str], arrival: float, tz: tzinfo) -> events.Event | None:
     """The core's event, or None where this one means nothing to us.
 
-    `at` is Asterisk's Timestamp, or `arrival` (same scale) where it sends none. Raises AmiError, one
-    sentence, for an event without what it cannot do without; the next event is not affected.
+    `at` is Asterisk's Timestamp, or `arrival` (same scale) where it sends none. Raises AmiError as `read` does.
+    """
+    at = timestamp(headers)
+    return read(headers, arrival if at is None else at, tz)
+
+
+def read(headers: Mapping[str, str], at: float, tz: tzinfo) -> events.Event | None:
+    """The same where it is known when it happened.
+
+    Raises AmiError, one sentence, for an event without what it cannot do without; the next event is not affected.
     """
     name = headers.get("Event", "")
     parser = PARSERS.get(name)
     if parser is None:
         return None
-    at = timestamp(headers)
     try:
-        return parser(Message(headers, arrival if at is None else at, tz))
+        return parser(Message(headers, at, tz))
     except AmiError as error:
         raise AmiError(f"an AMI event {name} was not understood: {error}") from None
 

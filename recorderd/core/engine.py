@@ -112,6 +112,7 @@ class Engine:
         self.failing = Failing(self.recorder, self.out)
         self._offered: dict[str, None] = {}
         self._armed: dict[str, int] = {}
+        self._unplanned: set[str] = set()
         self._changes_what_is, self._changes_what_should_be = self._learners()
         self._at_length: Mapping[type[events.Event], Callable[[Any], Iterator[object]]] = MappingProxyType(
             {events.Resync: self._resync, events.Shutdown: self._shutdown}
@@ -364,10 +365,14 @@ class Engine:
             self._remember(talk)
 
     def _remember(self, talk: Talk) -> None:
-        row = talk.row()
-        if talk.saved != row:
-            talk.saved = row
-            self.out.do(commands.Save(row=row))
+        saved = talk.saved
+        if saved is None or (saved.ended_at, saved.linkedids, saved.joined) != (
+            talk.ended_at,
+            talk.linkedids,
+            talk.joined,
+        ):
+            talk.saved = talk.row()
+            self.out.do(commands.Save(row=talk.saved))
 
     def _decide(self, talk: Talk, at: float) -> None:
         """Make the decision again; a change of parties, decision or mask ends an interval and begins one."""
@@ -424,6 +429,7 @@ class Engine:
     def _plan(self, touched: Iterable[str], at: float) -> None:
         """Compare what should be recorded with what is; ask for the difference."""
         if self.deaf:
+            self._unplanned.update(touched)
             return
         for uniqueid in sorted(touched):
             channel = self.calls.channels.get(uniqueid)
@@ -544,8 +550,12 @@ class Engine:
             yield self._settle(self._hangup(gone, told=False), gone.at)
 
     def _resync(self, event: events.Resync) -> Iterator[object]:
-        """Find out what has changed, and think about that; whether each recorder is there is looked at in any case."""
+        """Find out what has changed, and think about that.
+
+        The plan is made again where a recorder is not as we believed, and for what could not be asked meanwhile.
+        """
         self.deaf = False
+        replan, self._unplanned = self._unplanned, set()
         at, listed = event.at, {live.uniqueid: live for live in event.channels}
         touched = self.foreign.channels
         for more in self._vanish({u: event.ended.get(u, at) for u in self.calls.channels if u not in listed}):
@@ -560,7 +570,8 @@ class Engine:
             self._follow(talk, at)
         for lives in _parts(listed.values()):
             for live in lives:
-                self.recorder.adopt(live, at)
+                if not self.recorder.adopt(live, at):
+                    replan.add(live.uniqueid)
                 home = self.talks.of(live.uniqueid)
                 self.tags.adopt(live, home.id if home and live.lane_id else "")
             self.recorder.follow_bridges((live.uniqueid for live in lives), at)
@@ -571,8 +582,9 @@ class Engine:
             if talk.decision is None or talk.interval is None:
                 touched |= talk.channels
         self._think_all(touched, at, found=True)
-        self._plan_all(listed.keys() - touched, at)
-        self.recorder.hears_again()
+        self._plan_all(replan - touched, at)
+        if not self.deaf:  # it may have been lost again meanwhile
+            self.recorder.hears_again()
 
     def restore(
         self,

@@ -539,8 +539,10 @@ class Recorder:
         self._clearing_on.clear()
         self._foreign.deaf()
 
-    def adopt(self, live: events.LiveChannel, at: float) -> None:
+    def adopt(self, live: events.LiveChannel, at: float) -> bool:
         """Find our recorder on a channel again by its variables; drop one that is not there any more.
+
+        True if all is as we believed, and so as the last plan would have it.
 
         One that we gave up, or know nothing of, is stopped; then the plan starts another, and no voice is
         taken twice.
@@ -548,6 +550,7 @@ class Recorder:
         lane = self.on(live.uniqueid)
         there = bool(live.lane_id and live.mixmonitor_id)
         if lane is not None and there and lane.id == live.lane_id:
+            believed = lane.mixmonitor_id == live.mixmonitor_id and lane.state is LaneState.RECORDING
             lane.mixmonitor_id = live.mixmonitor_id
             lane.began = True
             if lane.was_muted:  # whether the last order came through nobody knows
@@ -556,12 +559,14 @@ class Recorder:
                 lane.state = LaneState.ATTACHED
             if lane.state is LaneState.STOPPING:
                 self._send_stop(lane.id, lane.uniqueid, lane.mixmonitor_id)
-            return
+            return believed and lane.muted is not None
         if lane is not None:
             lane.state, lane.note = LaneState.LOST, "it was not there any more after the link came back"
             self._ended(lane, at)
         if there and live.lane_id not in self._held:
             self._clear(live.lane_id, live.uniqueid, live.mixmonitor_id)
+            return False
+        return lane is None
 
     def restore(self, row: Lane, users: Iterable[str], outside: bool, not_before: float) -> None:
         """A lane from before a restart."""
