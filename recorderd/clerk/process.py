@@ -30,13 +30,14 @@ log = logging.getLogger("recorderd.clerk")
 SILENT_SECONDS = 20.0
 _AGAIN_SECONDS = (0.1, 0.5, 1.0, 5.0)
 _EXIT_SECONDS = 3.0
+_TRIES = 3
 
 
 class ClerkProcess:
     """The journal's `Keeper`, and the daemon's only way to the database.
 
-    `run` keeps a clerk at work; `caught_up` and `say` are what it may ask and tell. `born` is
-    the first of them, if it lives already.
+    `run` keeps a clerk at work; `caught_up` and `say` are what it may ask and tell. `born` is the first of them, if
+    it lives already.
     """
 
     def __init__(
@@ -109,18 +110,16 @@ class ClerkProcess:
             yield self._version
 
     async def _ask(self, name: str, *args: Any) -> Any:
-        """Of this clerk or, should it end, of the next: that one ended was told already."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._silent_seconds) as patience:
-                while True:
-                    await self._up.wait()
-                    assert self._line is not None
-                    with suppress(LineCut):
-                        patience.reschedule(None)  # The database has deadlines of its own.
-                        return await self._line.ask(name, *args)
-                    self._up.clear()
-                    patience.reschedule(asyncio.get_running_loop().time() + self._silent_seconds)
-        raise StoreError("The process that stores rows does not come up")
+        """Of this clerk or, should it end, of the next: that one ended is told already. Raises StoreError."""
+        for _ in range(_TRIES):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._up.wait(), self._silent_seconds)
+            if self._line is None:
+                raise StoreError("The process that stores rows does not come up")
+            with suppress(LineCut):
+                return await self._line.ask(name, *args)  # the database has deadlines of its own
+            self._up.clear()
+        raise StoreError(f"The process that stores rows ended {_TRIES} times at this")
 
     # --- what the daemon tells -------------------------------------------------------------------
 
@@ -156,10 +155,13 @@ class ClerkProcess:
         failures = 0
         while True:
             began = asyncio.get_running_loop().time()
-            fault = await self._one()
-            failures = failures + 1 if asyncio.get_running_loop().time() - began < self._silent_seconds else 0
-            self._say("clerk", f"{fault}: it is started again, rows wait in the journal meanwhile")
+            sentence = f"{await self._one()}: it is started again, rows wait in the journal meanwhile"
+            if asyncio.get_running_loop().time() - began > self._silent_seconds:
+                failures = 0
+            # Once for as often as it ends at once again.
+            self._say("clerk", sentence) if not failures else log.error("%s", sentence)
             await asyncio.sleep(_AGAIN_SECONDS[min(failures, len(_AGAIN_SECONDS) - 1)])
+            failures += 1
 
     async def _one(self) -> str:
         """From its birth to its end, and what that was."""

@@ -18,6 +18,7 @@ import pytest
 from recorderd.clerk.process import ClerkProcess
 from recorderd.config import Config, load
 from recorderd.core.policy import Policy
+from recorderd.errors import StoreError
 from recorderd.store import open_store
 from recorderd.store.abc import RowRefused, Store
 from recorderd.store.journal import Journal
@@ -150,7 +151,7 @@ async def test_a_clerk_killed_again_and_again_loses_nothing_and_is_told_of(house
         return len(await house.store.links()) == 60
 
     await until(linked, "every CDR has its link")
-    assert [kind for kind, _ in house.told] == ["clerk"] * 3
+    assert [kind for kind, _ in house.told] == ["clerk"], "once, as it ended again at once"
 
 
 async def test_a_clerk_that_says_nothing_any_more_is_replaced(config: Config) -> None:
@@ -162,6 +163,22 @@ async def test_a_clerk_that_says_nothing_any_more_is_replaced(config: Config) ->
         assert await house.stored() == ["c1"]
         assert await house.pid() != first
         assert any("says nothing any more" in sentence for _, sentence in house.told)
+
+
+async def test_a_clerk_that_never_comes_up_is_told_of_once_and_the_journal_keeps_the_rows(
+    config: Config,
+) -> None:
+    told: list[tuple[str, str]] = []
+    clerk = ClerkProcess(
+        config, Policy, asyncio.Event().wait, lambda *said: told.append(said), worker=("false",)
+    )
+    task = asyncio.create_task(clerk.run())
+    with pytest.raises(StoreError, match=r"ended 3 times|does not come up"):
+        await clerk.save([sample.conversation("c1")])
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [kind for kind, _ in told] == ["clerk"]
 
 
 async def test_a_row_that_the_database_refuses_is_told_as_such(house: House) -> None:
