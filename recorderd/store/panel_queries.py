@@ -4,13 +4,15 @@ them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
 from recorderd.store import tables
 from recorderd.store.panel import Place, Wanted
@@ -150,15 +152,11 @@ def _values(wanted: Wanted, before: Place | None, after: Place | None) -> dict[s
         "after_id": after and after[1],
     }
     words = {
-        f"word_{i}_{j}": _containing(word)
+        f"word_{i}_{j}": word
         for i, alternatives in enumerate(wanted.words)
         for j, word in enumerate(alternatives)
     }
     return {**{name: value for name, value in plain.items() if value is not None}, **words}
-
-
-def _containing(word: str) -> str:
-    return "%" + _ESCAPED.sub(r"/\g<0>", word) + "%"
 
 
 def _within(owner: str, given: frozenset[str]) -> list[Condition]:
@@ -201,7 +199,23 @@ def _chosen(given: frozenset[str]) -> list[Callable[[Any], Condition]]:
 
 
 def _mentions(names: Sequence[str], c: Any) -> Condition:
-    return sa.or_(*(c.search.like(_text(name), escape="/") for name in names))
+    return sa.or_(*(_Place(c.search, _text(name)) > 0 for name in names))
+
+
+class _Place(GenericFunction[int]):
+    """Where a text stands in another, counted from 1; 0 where it does not.
+
+    LIKE with ESCAPE would do, but PostgreSQL makes its pattern anew for each row, of thousands.
+    """
+
+    name = "strpos"
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(_Place, "sqlite")
+def _place_in_sqlite(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr{compiler.process(element.clause_expr, **options)}"
 
 
 _CRITERIA: Mapping[str, Callable[[Any], Condition]] = {
@@ -211,8 +225,6 @@ _CRITERIA: Mapping[str, Callable[[Any], Condition]] = {
     "result": lambda c: c.result == _text("result"),
     "recorded": lambda c: c.recorded == sa.bindparam("recorded", type_=sa.Boolean()),
 }
-# What LIKE would take for more than itself.
-_ESCAPED = re.compile(r"[/%_]")
 
 
 def _order(table: Any, newest_first: bool) -> list[Any]:
