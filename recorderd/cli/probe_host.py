@@ -37,8 +37,7 @@ async def _load(store: Store) -> PolicyRows:
 
 def database(config: Config) -> list[Finding]:
     """That the store answers and has our schema."""
-    file = sqlite_file(config)
-    if file is not None and not file.exists() and file.parent.is_dir():
+    if file := _to_be_made(config):
         sentence = f"there is none at {file} yet: recorderd makes it when it starts"
         return [Finding("database", Level.WARNING, sentence)]
     try:
@@ -46,6 +45,12 @@ def database(config: Config) -> list[Finding]:
     except StoreError as error:
         return [Finding("database", Level.PROBLEM, str(error), exit_code(error))]
     return [Finding("database", Level.OK, f"it answers; policy is at version {rows.version}")]
+
+
+def _to_be_made(config: Config) -> Path | None:
+    """The database's file where it is not there yet and can be made."""
+    file = sqlite_file(config)
+    return file if file is not None and not file.exists() and file.parent.is_dir() else None
 
 
 def policy(config: Config) -> list[Finding]:
@@ -186,7 +191,7 @@ def bucket(config: Config) -> list[Finding]:
 
 def node(config: Config) -> list[Finding]:
     """That this node's key signs the one chain, and that no rows are left that are nobody's."""
-    if not config.node:
+    if not config.node or _to_be_made(config):
         return []
     from recorderd.archive import signing
 

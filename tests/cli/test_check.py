@@ -218,7 +218,7 @@ def test_before_the_first_start_it_is_no_problem_that_there_is_no_database(ready
     file = ready.folder / "recorderd.db"
     file.unlink()
     with asterisk(FakeAsterisk()) as fake:
-        configure(ready, fake.port)
+        configure(ready, fake.port, more="node: pbx1\n")
         code, found = online(ready, etc)
     assert code == 0, found
     assert f"there is none at {file} yet: recorderd makes it when it starts" in found["warning"]

@@ -90,6 +90,7 @@ def test_the_program_works_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> 
 EXTRAS = ("mariadb", "objects", "oidc")
 # One thing for each extra, which `check --online` tries.
 OPTIONAL = """
+node: pbx1
 cdr: {source: "mysql://nobody:x@127.0.0.1:1/nothing"}
 archive: {objects: {url: "s3://nothing", endpoint: "http://127.0.0.1:1", region: nowhere}}
 panel: {oidc: {issuer: "https://127.0.0.1:1/", client_id: c, secret: s, redirect_uri: "https://127.0.0.1/login/oidc/return"}}
