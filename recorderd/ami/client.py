@@ -78,8 +78,10 @@ class Connection(AMIProtocol):
             handler = handlers.get(head)
             if handler is not None:
                 handler(message)
-            elif lists or head[:7] != b"Event: ":
+            elif head[:7] != b"Event: ":
                 self._other(message)
+            elif lists:
+                self.pending.item(message)
 
     def _other(self, message: bytes) -> None:
         """An answer, a list's item, or a message with the line ends of a doubled empty line before it."""

@@ -54,21 +54,25 @@ _READ = (
     *("Channel", "Uniqueid", "Linkedid", "CallerIDNum", "CallerIDName", "Exten", "Context"),
     *("BridgeID", "Application"),
 )
-_HEADERS = re.compile(rf"\r\n({'|'.join(_READ)}): (?!<unknown>\r)([^\r]+)")
+_HEADERS = re.compile(rf"\r\n({'|'.join(_READ)}): (?!<unknown>(?:\r|\Z))([^\r]+)")
 """Only a third of what Status says: with ten thousand channels the rest would take longer than all this."""
 
-_VARIABLE = re.compile(r"\r\nVariable: ([^\r=]*)=(?!<unknown>\r|\(null\)\r)([^\r]+)")
+_BRIDGE = re.compile(r"\r\n(BridgeUniqueid|BridgeTechnology): (?!<unknown>(?:\r|\Z))([^\r]+)")
+
+_VARIABLE = re.compile(r"\r\nVariable: ([^\r=]*)=(?!(?:<unknown>|\(null\))(?:\r|\Z))([^\r]+)")
 """Each is a header of its own, after all others; of those that were asked for only what is set."""
 
 
 def channel(message: bytes, technologies: Mapping[str, str]) -> events.LiveChannel | None:
     """One Status event; None if it names no channel."""
-    headers, variable, rest = wire.text(message).partition("\r\nVariable: ")
-    get = dict(_HEADERS.findall(f"{headers}\r")).get
+    text = wire.text(message)
+    first = text.find("\r\nVariable: ")
+    headers_end = first if first >= 0 else len(text)
+    get = dict(_HEADERS.findall(text, 0, headers_end)).get
     uniqueid, name = get("Uniqueid"), get("Channel")
     if not uniqueid or not name:
         return None
-    variables = dict(_VARIABLE.findall(f"{variable}{rest}\r"))
+    variables = dict(_VARIABLE.findall(text, headers_end))
     bridge_uniqueid = get("BridgeID", "")
     foreign_file, foreign_ids = foreign(variables) if variables else ("", ())
     return events.LiveChannel(
@@ -109,8 +113,8 @@ _ID = re.compile(r"0x[0-9a-fA-F]{1,16}")
 
 def bridge(message: bytes) -> tuple[str, str]:
     """One BridgeListItem: the bridge's id and its technology."""
-    headers = wire.parse(message)
-    return headers.get("BridgeUniqueid", ""), known(headers.get("BridgeTechnology", ""))
+    get = dict(_BRIDGE.findall(wire.text(message))).get
+    return get("BridgeUniqueid", ""), get("BridgeTechnology", "")
 
 
 def _instant(value: str) -> float:

@@ -526,8 +526,11 @@ class Calls:
                 self._dials(channel, live.exten)
         if channel.bridge:
             bridge = self.bridges.get(channel.bridge)
-            if bridge is None:
-                moved = moved or was is None or was.technology != live.bridge_technology
+            if bridge is None and was is not None and was.technology == live.bridge_technology:
+                was.members = ()
+                bridge = self.bridges[was.uniqueid] = was
+            elif bridge is None:
+                moved = True
                 bridge = self._bridge(channel.bridge, live.bridge_technology)
             bridge.add(channel.uniqueid)
             channel.bridge = bridge.uniqueid
