@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 from recorderd.ami import wire
-from recorderd.ami.translate import known, printable
+from recorderd.ami.translate import printable
 from recorderd.core import events
 
 LANE = "RECORDERD"
