@@ -81,7 +81,45 @@ async def test_what_comes_meanwhile_waits_in_its_order() -> None:
     assert desk.board.events == len(gone) + 1
 
 
-async def test_a_press_and_a_question_of_the_dialplan_wait_as_well() -> None:
+def question(uniqueid: str) -> events.Consult:
+    return events.Consult(
+        at=AT,
+        channel="PJSIP/101-00000001",
+        uniqueid=uniqueid,
+        linkedid=uniqueid,
+        caller_id_num="101",
+        exten="102",
+        context="phones",
+        callees=("102",),
+    )
+
+
+async def test_what_the_dialplan_asks_is_taken_along_by_the_next_event_and_comes_before_it() -> None:
+    desk = Desk()
+    desk.board.put(events.Resync(at=AT, channels=()))
+    desk.board.put_soon(question("1.1"))
+    await asyncio.sleep(0.01)
+    assert not desk.recorded
+    desk.board.put(events.Tick(at=AT + 0.1))
+    assert desk.recorded == ["1.1"]
+    assert desk.board.events == 3
+
+
+async def test_who_waits_for_the_recorder_of_a_call_has_its_question_taken_in_at_once() -> None:
+    """A call that may only connect recorded must not wait for a tick."""
+    desk = Desk()
+    desk.board.put(events.Resync(at=AT, channels=()))
+    desk.board.put_soon(question("1.1"))
+    seen = desk.board.armed("1.1")
+    await asyncio.sleep(0)
+    assert desk.recorded == ["1.1"]
+    (lane,) = desk.board.engine.recorder.lanes.values()
+    desk.board.put(events.LaneStarted(at=AT, lane_id=lane.id, mixmonitor_id="0x1"))
+    desk.board.put(events.FileSeen(at=AT, lane_id=lane.id))
+    assert seen.result(0) is True
+
+
+async def test_a_press_waits_as_well() -> None:
     desk = Desk()
     desk.board.put(picture(range(CALLS)))
     uniqueid = sorted(run_of(range(1)))[0]
