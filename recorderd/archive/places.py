@@ -24,6 +24,9 @@ FROZEN_SECONDS = 0.5
 _JUDGE_SECONDS = 0.1
 _NAME = ".recorderd-probe"
 _SOUND = bytes(STEP_BYTES)
+# With less room than this a disk is as good as full: files that go make a little, which the recorders' next steps fill,
+# and what the last of them still holds at a goodbye finds none.
+LEAST_BYTES = 64 * STEP_BYTES
 _KINDS = {
     errno.ENOSPC: "full",
     errno.EDQUOT: "full",
@@ -40,13 +43,19 @@ def probe(root: str) -> str:
     try:
         fd = _open(root)
         try:
-            if os.write(fd, _SOUND) < len(_SOUND):
+            if not _has_room(fd) or os.write(fd, _SOUND) < len(_SOUND):
                 return "full"
         finally:
             os.close(fd)
     except OSError as error:
         return _KINDS.get(error.errno or 0, error.strerror or "broken")
     return ""
+
+
+def _has_room(fd: int) -> bool:
+    """Some file systems do not say how much there is: they may have."""
+    room = os.fstatvfs(fd)
+    return not room.f_blocks or room.f_bavail * room.f_frsize >= LEAST_BYTES
 
 
 def _open(root: str) -> int:
