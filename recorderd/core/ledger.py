@@ -437,6 +437,7 @@ class Ledger:
     def restore(self, row: Recording, held: Iterable[Interval]) -> LiveRecording:
         """A recording from before a restart, with those of its intervals that have ended."""
         recording = self.recordings[row.id] = LiveRecording.from_row(row)
+        self._names[row.name] = row.started_at
         mine = [i for i in held if i.recording_id == row.id]
         if row.linked:
             who = [party.uniqueid for interval in mine[-1:] for party in interval.parties]
