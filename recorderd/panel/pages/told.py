@@ -30,6 +30,7 @@ ALARMS: Mapping[str, str] = {
     "disk-high-water": N_("disk: second mark passed"),
     "disk-soon-full": N_("disk full soon"),
     "store": N_("store not read"),
+    "clerk": N_("the process that stores rows has ended"),
     "database-away": N_("database away"),
     "journal-off-disk": N_("journal in memory only"),
     "journal-torn": N_("journal torn"),
