@@ -71,13 +71,14 @@ class Clerk:
             matched=self._matched,
         )
 
-    async def save(self, batch: Sequence[Row]) -> None:
-        """Store rows, then have them read. Raises StoreError, RowRefused: then none is stored."""
+    async def save(self, batch: Sequence[Row]) -> int:
+        """Store rows, then have them read; how many CDRs wait now. Raises StoreError, RowRefused: then none is."""
         await self.store.save(batch)
         for row in batch:
             self.linker.hear(row)
             self.indexer.hear(row)
             self.notary.hear(row)
+        return self.linker.waiting
 
     async def run(self) -> None:
         """What goes on for ever beside the storing, once there are tables to read."""

@@ -67,6 +67,8 @@ class Linker:
         self._more = asyncio.Event()
         self._deaf: Spans = ((0.0, float("inf")),)
         self._missed = asyncio.Event()
+        # Asterisk's own table is still to be read.
+        self._behind = table is not None
 
     # --- what the daemon tells -----------------------------------------------------------------
 
@@ -79,12 +81,13 @@ class Linker:
     def deaf(self, spans: Spans) -> None:
         """When nobody told us anything, until now."""
         self._deaf = spans
+        self._behind = self._table is not None
         self._missed.set()
 
     @property
     def waiting(self) -> int:
-        """CDRs not matched yet."""
-        return len(self._due)
+        """CDRs not matched yet; those in a table that is still to be read count as one."""
+        return len(self._due) + self._behind
 
     # --- matching ------------------------------------------------------------------------------
 
@@ -186,6 +189,7 @@ class Linker:
                 for cdr in missed:
                     self.hear(cdr)
                 since = self._clock() - _LOOK_BACK
+                self._behind = self._missed.is_set()
             except StoreError as error:
                 log.warning("%s", error)
             with contextlib.suppress(TimeoutError):

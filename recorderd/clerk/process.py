@@ -70,8 +70,8 @@ class ClerkProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._version = -1
         self._newer = asyncio.Event()
-        # CDRs that it has not matched yet.
-        self.waiting = 0
+        # CDRs that it has not matched yet; one until it says.
+        self.waiting = 1
 
     @property
     def pid(self) -> int | None:
@@ -86,7 +86,7 @@ class ClerkProcess:
 
     async def save(self, batch: Sequence[Row]) -> None:
         """Have rows stored. Raises StoreError, RowRefused."""
-        await self._ask("save", batch)
+        self.waiting = await self._ask("save", batch)
 
     # --- what the daemon wants to know -----------------------------------------------------------
 
@@ -169,7 +169,7 @@ class ClerkProcess:
             process, self._born = self._born or spawn(self._worker), None
         except OSError as error:
             return f"The process that stores rows cannot be started: {error.strerror}"
-        self._process = process
+        self._process, self.waiting = process, 1
         line, pipes = await self._connected(process)
         line.send("begin", self._config, self._policy())
         line.send("deaf", self._spans())
