@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,11 +30,11 @@ POLICY = {number: mode for *pair, mode in PAIRS for number in pair}
 FORCED = dict.fromkeys((caller for i, (caller, _, _) in enumerate(PAIRS) if i % 4 < 2), "force")
 
 
-@pytest.fixture(scope="module", params=[(22, "link"), (16, "replace")], ids=["link-22", "replace-16"])
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+# A house for each try: what came of one is in the ledger of its house.
+@pytest.fixture(params=[(22, "link"), (16, "replace")], ids=["link-22", "replace-16"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     version, foreign = request.param
-    folder = tmp_path_factory.mktemp("load")
-    with freepbx(version, folder, POLICY, FORCED, foreign=foreign, hooks=True, endpoints=45) as played:
+    with freepbx(version, tmp_path, POLICY, FORCED, foreign=foreign, hooks=True, endpoints=45) as played:
         yield played
 
 
