@@ -1,6 +1,7 @@
 """The room that keeps the books, in a process of its own, so that no call waits for paper.
 
     process    the daemon's side: keeps one clerk at work, hands it rows, passes on what it says
+    birth      how a clerk's process is begun
     clerk      the clerk: stores rows, and sets to work what waits for them to be stored
     line       how the two processes ask and tell each other things
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from recorderd.archive.places import LEAST_BYTES, probe
+from tests.small_disk import small
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """One with room for two times the least."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={2 * LEAST_BYTES}", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small(tmp_path / "disk", 2 * LEAST_BYTES) as folder:
+        yield folder
 
 
 def test_a_disk_with_hardly_any_room_is_full_before_it_is(small_disk: Path) -> None:

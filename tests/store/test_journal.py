@@ -21,6 +21,7 @@ from recorderd.store.abc import Store
 from recorderd.store.journal import SEGMENT_ROWS, Journal
 from recorderd.store.memory import MemoryStore
 from tests.postgres import Cluster
+from tests.small_disk import small
 from tests.store import sample
 from tests.store.conftest import DATABASES, Maker
 
@@ -327,13 +328,8 @@ async def test_a_writer_killed_midway_loses_no_row_that_it_wrote(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small(tmp_path / "disk", 64 << 10) as folder:
+        yield folder
 
 
 def grow(disk: Path) -> None:
