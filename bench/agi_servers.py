@@ -22,7 +22,7 @@ from recorderd.agi import advice as advices
 from recorderd.agi import routes, wire
 from recorderd.agi.server import FastAgiServer, Settings
 from recorderd.core import commands, events
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy
 from recorderd.core.rules import Reader
 from recorderd.daemon import interpreter

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.rows import Cdr, Conversation, Interval, Recording, Row
 from recorderd.errors import StoreError
 from recorderd.store import stories

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from itertools import chain, islice
 
 from recorderd.core import links
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.keeping import files_of
 from recorderd.core.policy import Policy
 from recorderd.core.rows import Cdr, CdrLink, Interval, Row

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from recorderd.config import document, keys, sections
 from recorderd.config.faults import FaultyConfig
 from recorderd.core import policy
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.rules import Fault, Reader
 
 CREDENTIAL = "asterisk-secret"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.policy import Policy, Situation, decide
 from recorderd.core.rows import Direction, Party
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from recorderd.config import archive_keys, panel_keys, policy_keys
 from recorderd.config import scalars as a
 from recorderd.config.keys import items, key, mapping, scalar, section
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.dealing import Foreign
 from recorderd.core.policy import DEFAULT_EXTENSION, ExtensionPolicy, FailMode, Precedence
 from recorderd.core.retention import FOREVER, Keep
@@ -75,7 +75,7 @@ class Spool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channels:
-    """Which extension a channel belongs to; see `core.calls.Names`."""
+    """Which extension a channel belongs to; see `core.channels.Names`."""
 
     extension_pattern: re.Pattern[str] = key(scalar(a.extension_pattern), Names().pattern)
     devices: Mapping[str, str] = key(mapping(a.text, scalar(a.extension)), _NOTHING)

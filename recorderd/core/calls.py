@@ -1,42 +1,24 @@
-"""Who hears whom now: channels, bridges, and Local pairs seen through.
+"""The picture of what lives in Asterisk, kept up to date event by event.
 
-Owns the picture of what lives in Asterisk, kept up to date event by event. Must not know policy or recorders.
+Owns what each event changes about channels and bridges. Must not know policy or recorders, nor who hears whom:
+`core.hearing` reads that from the picture.
 
-Facts it rests on (measured on Asterisk 16 and 22): only the channel's name tells the extension; AccountCode,
-CallerIDNum and Exten lie. A linkedid changes without an event, so every event's is believed. A pickup's
-winner never had a DialBegin, an Originate's DialBegin names no caller. No order at the end of a call.
+Facts it rests on (measured on Asterisk 16 and 22): a linkedid changes without an event, so every event's is
+believed. A pickup's winner never had a DialBegin, an Originate's DialBegin names no caller. No order at the end of a
+call.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
 from types import MappingProxyType
 from typing import Any
 
 from recorderd.core import events
-from recorderd.core.policy import Situation
+from recorderd.core.channels import PLUMBING, Bridge, Channel, Names
 from recorderd.core.rows import Direction, Party
 
-# Technologies whose channels are plumbing, not people: the two halves of Local, a conference's announcer and
-# recorder, parking's announcer, the transfer machinery (main/core_unreal.c, bridges/bridge_softmix.c).
-_PLUMBING = frozenset(
-    (
-        "Local",
-        "CBAnn",
-        "CBRec",
-        "Announcer",
-        "Recorder",
-        "Surrogate",
-        "Snoop",
-        "Bridge",
-        "Message",
-        "UnicastRTP",
-    )
-)
-_NOBODY_HEARS = "holding_bridge"
 # Channels that are gone are remembered for a while: an AGI request or a list may still speak of them.
 _DEPARTED = 1000
 _TEXTS = 4096
@@ -48,91 +30,8 @@ _LISTED_AFTER_HANGUP = 1.0
 _DIALLED = re.compile(r"[0-9*#+A-Za-z_]{2,80}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """Which extension a channel belongs to.
-
-    `pattern` has a group `extension`, `devices` are exceptions to it; both are held against the name without
-    its suffix: `PJSIP/101` of `PJSIP/101-0000002a`.
-    """
-
-    pattern: re.Pattern[str] = re.compile(r"(?:PJSIP|SIP|IAX2|SCCP)/(?P<extension>\d{2,6})")
-    devices: Mapping[str, str] = field(default_factory=dict)
-
-    def extension(self, channel: str) -> str:
-        """The extension of a channel, empty for the outside world."""
-        device = device_of(channel)
-        if device in self.devices:
-            return self.devices[device]
-        match = self.pattern.fullmatch(device)
-        return match["extension"] if match else ""
-
-
-def device_of(channel: str) -> str:
-    """`PJSIP/trunk` of `PJSIP/trunk-00000004`."""
-    return channel.rpartition("-")[0] or channel
-
-
-@dataclass(slots=True)
-class Channel:
-    """A live channel. `real` ones have a person (or a trunk) behind them.
-
-    `called`: it was dialled; otherwise it dialled. `ringing` are the channels it is dialling now, `rung_by`
-    the channel that dials it, and `consulted` whom the dialplan said it would dial. `dialled` are the numbers
-    it asked for, first one first.
-    """
-
-    uniqueid: str
-    name: str
-    linkedid: str
-    extension: str = ""
-    real: bool = True
-    number: str = ""
-    caller_name: str = ""
-    called: bool = False
-    originated: bool = False
-    bridge: str | None = None
-    entered_at: float = 0.0
-    sent_away: bool = False
-    took_place: bool = False
-    dialled: tuple[str, ...] = ()
-    context: str = ""
-    ringing: tuple[str, ...] = ()
-    rung_by: str | None = None
-    consulted: tuple[str, ...] = ()
-
-    def party(self) -> Party:
-        """This channel as a party of a conversation."""
-        return Party(
-            uniqueid=self.uniqueid,
-            channel=self.name,
-            extension=self.extension,
-            number=self.extension or self.number,
-            name=self.caller_name,
-            direction=Direction.INBOUND if self.called else Direction.OUTBOUND,
-        )
-
-    def __str__(self) -> str:
-        where = f" in {self.bridge[:8]}" if self.bridge else ""
-        return f"{self.name}{where}{f' ringing {len(self.ringing)}' if self.ringing else ''}"
-
-
-@dataclass(slots=True)
-class Bridge:
-    """A bridge and who is in it, in the order of entering."""
-
-    uniqueid: str
-    technology: str
-    members: tuple[str, ...] = ()
-
-    def add(self, uniqueid: str) -> None:
-        """It comes in, or is in already."""
-        if uniqueid not in self.members:
-            self.members += (uniqueid,)
-
-
 class Calls:
-    """All channels and bridges. `apply` one event at a time, then ask.
+    """All channels and bridges. `apply` one event at a time, then read.
 
     Ten thousand calls are held at once: equal texts are one object, and what is empty or small is a tuple.
     """
@@ -163,64 +62,24 @@ class Calls:
             }
         )
 
-    # --- questions -----------------------------------------------------------------------------
+    def apply(self, event: events.Event) -> set[str]:
+        """Take in one event; return the uniqueids of channels that it may have moved."""
+        if self._is_late(event):
+            return set()
+        learn = self._learn.get(type(event))
+        if self._only_asked and learn is not None and type(event) is not events.Consult:
+            for named in ("uniqueid", "dest_uniqueid"):
+                self._only_asked.pop(getattr(event, named, ""), None)
+        return learn(event) if learn else set()
 
-    def hearing(self, uniqueid: str) -> frozenset[str]:
-        """The real channels that hear each other through this channel's bridge, itself included.
+    def _is_late(self, event: events.Event) -> bool:
+        """Told of a channel that is gone: a uniqueid is never used again."""
+        departed = self._departed
+        return (
+            getattr(event, "uniqueid", None) in departed or getattr(event, "dest_uniqueid", None) in departed
+        )
 
-        Empty for a channel in no bridge or in one where nobody hears anybody. Local pairs join bridges.
-        """
-        start = self.channels.get(uniqueid)
-        if start is None or start.bridge is None:
-            return frozenset()
-        parties: set[str] = set()
-        seen = {start.bridge}
-        todo = [start.bridge]
-        while todo:
-            bridge = self.bridges.get(todo.pop())
-            if bridge is None or bridge.technology == _NOBODY_HEARS:
-                continue
-            for member in bridge.members:
-                channel = self.channels[member]
-                if channel.real:
-                    parties.add(member)
-                    continue
-                other = self.other_half(channel)
-                if other and other.bridge and other.bridge not in seen:
-                    seen.add(other.bridge)
-                    todo.append(other.bridge)
-        return frozenset(parties)
-
-    def ringing_for(self, uniqueid: str) -> Iterator[Channel | None]:
-        """The real channels now ringing for a caller, Local pairs seen through.
-
-        Yields None for a Local pair behind which nobody rings yet.
-        """
-        todo, seen = [uniqueid], {uniqueid}
-        while todo:
-            caller = self.channels.get(todo.pop())
-            for dest in caller.ringing if caller else ():
-                channel = self.channels.get(dest)
-                other = self.other_half(channel) if channel else None
-                if channel and channel.real:
-                    yield channel
-                elif channel and (other is None or not other.ringing):
-                    yield None
-                elif other and other.uniqueid not in seen:
-                    seen.add(other.uniqueid)
-                    todo.append(other.uniqueid)
-
-    def callers_of(self, uniqueid: str) -> Iterator[Channel]:
-        """The real channels that wait for this ringing channel, Local pairs seen through."""
-        ringing, seen = self.channels.get(uniqueid), {uniqueid}
-        while ringing and (caller := self.channels.get(ringing.rung_by or "")):
-            if caller.real:
-                yield caller
-                return
-            ringing = self.other_half(caller)
-            if ringing is None or ringing.uniqueid in seen:
-                return
-            seen.add(ringing.uniqueid)
+    # --- looking up ------------------------------------------------------------------------------
 
     def other_half(self, channel: Channel) -> Channel | None:
         """`;2` of a Local channel's `;1`, and the other way round."""
@@ -230,31 +89,16 @@ class Calls:
         uniqueid = self._by_name.get(channel.name[:-1] + ("2" if half == ";1" else "1"))
         return self.channels.get(uniqueid) if uniqueid else None
 
-    def situation(
-        self, members: frozenset[str], at: float, expected: tuple[Party, ...] = (), zone: tzinfo = UTC
-    ) -> Situation:
-        """These channels (and parties not yet there) as policy sees them, at `at` where it is `zone`."""
-        found = [channel for u in members if (channel := self.channels.get(u))]
-        channels = sorted(found, key=_callers_first)
-        return Situation(
-            at=at,
-            parties=tuple(c.party() for c in channels) + expected,
-            dialled=tuple(dict.fromkeys(n for c in channels for n in c.dialled)),
-            contexts=tuple(dict.fromkeys(c.context for c in channels if c.context)),
-            trunks=tuple(dict.fromkeys(_peer(c.name) for c in channels if not c.extension)),
-            zone=zone,
-        )
+    def named(self, name: str) -> Channel | None:
+        """A channel by its name."""
+        uniqueid = self._by_name.get(name)
+        return self.channels.get(uniqueid) if uniqueid else None
 
     def invented(self, at: float) -> list[str]:
         """Channels that the dialplan asked for and of which Asterisk never spoke, for so long or so many of them."""
         surplus = len(self._only_asked) - _ASKED
         asked = enumerate(self._only_asked.items())
         return [u for place, (u, since) in asked if place < surplus or at - since > _ASKED_SECONDS]
-
-    def named(self, name: str) -> Channel | None:
-        """A channel by its name."""
-        uniqueid = self._by_name.get(name)
-        return self.channels.get(uniqueid) if uniqueid else None
 
     def forget(self, at: float) -> None:
         """Nobody speaks any more of channels that have been gone for a minute."""
@@ -264,7 +108,7 @@ class Calls:
                 break
             del self._departed[eldest]
 
-    # --- a restart -----------------------------------------------------------------------------
+    # --- a restart -------------------------------------------------------------------------------
 
     def remember(self, party: Party, together: str | None) -> None:
         """A party of a conversation from before a restart; those with the same `together` hear each other.
@@ -284,17 +128,7 @@ class Calls:
         """A channel from before a restart."""
         return self._see(uniqueid, name, "")
 
-    # --- events --------------------------------------------------------------------------------
-
-    def apply(self, event: events.Event) -> set[str]:
-        """Take in one event; return the uniqueids of channels that it may have moved."""
-        if self._is_late(event):
-            return set()
-        learn = self._learn.get(type(event))
-        if self._only_asked and learn is not None and type(event) is not events.Consult:
-            for named in ("uniqueid", "dest_uniqueid"):
-                self._only_asked.pop(getattr(event, named, ""), None)
-        return learn(event) if learn else set()
+    # --- what an event tells ---------------------------------------------------------------------
 
     def _newchannel(self, event: events.Newchannel) -> set[str]:
         channel = self._see(event.uniqueid, event.channel, event.linkedid)
@@ -304,15 +138,6 @@ class Calls:
         self._dials(channel, event.exten)
         return {channel.uniqueid}
 
-    def _dial_ended(self, event: events.DialEnd) -> set[str]:
-        """An answered one rings on until it enters a bridge, or is gone: the arming must not blink."""
-        return set() if event.dial_status == "ANSWER" else self._dial_end(event.dest_uniqueid)
-
-    def _blind_transfer(self, event: events.BlindTransfer) -> set[str]:
-        if transferer := self.channels.get(event.transferer_uniqueid):
-            transferer.sent_away = True
-        return set()
-
     def _consult(self, event: events.Consult) -> set[str]:
         if event.uniqueid not in self.channels:
             self._only_asked[event.uniqueid] = event.at
@@ -321,60 +146,6 @@ class Calls:
         channel.consulted = event.callees
         self._dials(channel, event.exten)
         return {channel.uniqueid}
-
-    def _left(self, event: events.BridgeLeave) -> set[str]:
-        if event.uniqueid not in self.channels:
-            return set()
-        channel = self._see(event.uniqueid, event.channel, event.linkedid)
-        return self._leave(channel, event.bridge_uniqueid)
-
-    def _bridge_destroy(self, event: events.BridgeDestroy) -> set[str]:
-        bridge = self.bridges.pop(event.bridge_uniqueid, None)
-        moved = set(bridge.members) if bridge else set()
-        for member in moved:
-            self.channels[member].bridge = None
-        return moved
-
-    def _hangup(self, event: events.Hangup) -> set[str]:
-        return self._gone(event.uniqueid, event.at)
-
-    def _connection_lost(self, event: events.ConnectionLost) -> set[str]:
-        self._unheard_since = self._unheard_since or event.at
-        return set()
-
-    def _is_late(self, event: events.Event) -> bool:
-        """Told of a channel that is gone: a uniqueid is never used again."""
-        departed = self._departed
-        return (
-            getattr(event, "uniqueid", None) in departed or getattr(event, "dest_uniqueid", None) in departed
-        )
-
-    def _see(self, uniqueid: str, name: str, linkedid: str) -> Channel:
-        """The channel, made if it is new to us, with the linkedid it has now."""
-        channel = self.channels.get(uniqueid)
-        if channel is None:
-            real = name.partition("/")[0] not in _PLUMBING
-            extension = self._same(self.names.extension(name)) if real else ""
-            channel = self.channels[uniqueid] = Channel(uniqueid, name, "", extension, real)
-            self._by_name[name] = uniqueid
-        if linkedid and linkedid != channel.linkedid:
-            eldest = self.channels.get(linkedid)
-            channel.linkedid = eldest.uniqueid if eldest else linkedid
-        return channel
-
-    def _same(self, text: str) -> str:
-        """This text, as the one object that it was when we met it lately.
-
-        Whoever calls chooses texts, and `sys.intern` keeps them for ever on Python 3.12.
-        """
-        if len(self._texts) > _TEXTS:
-            self._texts.clear()
-        return self._texts.setdefault(text, text)
-
-    def _dials(self, channel: Channel, exten: str) -> None:
-        """Remember a number that this channel asked for; `s`, `h` and the like are none."""
-        if exten not in channel.dialled and _DIALLED.fullmatch(exten):
-            channel.dialled += (self._same(exten),)
 
     def _dial_begin(self, event: events.DialBegin) -> set[str]:
         dest = self._see(event.dest_uniqueid, event.dest_channel, event.dest_linkedid)
@@ -393,20 +164,9 @@ class Calls:
         dest.number = dest.number or self._same(event.exten)
         return {caller.uniqueid, dest.uniqueid}
 
-    @staticmethod
-    def _rings(caller: Channel, dest: Channel) -> None:
-        if dest.uniqueid not in caller.ringing:
-            caller.ringing += (dest.uniqueid,)
-        dest.rung_by = caller.uniqueid
-
-    def _dial_end(self, dest: str) -> set[str]:
-        channel = self.channels.get(dest)
-        caller = self.channels.get(channel.rung_by or "") if channel else None
-        if channel is None or caller is None:
-            return {dest}
-        channel.rung_by = None
-        caller.ringing = _without(caller.ringing, dest)
-        return {dest, caller.uniqueid}
+    def _dial_ended(self, event: events.DialEnd) -> set[str]:
+        """An answered one rings on until it enters a bridge, or is gone: the arming must not blink."""
+        return set() if event.dial_status == "ANSWER" else self._dial_end(event.dest_uniqueid)
 
     def _pickup(self, event: events.Pickup) -> set[str]:
         """The winner is called in the target's place: what it dialled was only the pickup code."""
@@ -419,6 +179,11 @@ class Calls:
         if caller:
             self._rings(caller, winner)
         return {event.uniqueid, *moved}
+
+    def _blind_transfer(self, event: events.BlindTransfer) -> set[str]:
+        if transferer := self.channels.get(event.transferer_uniqueid):
+            transferer.sent_away = True
+        return set()
 
     def _enter(self, event: events.BridgeEnter) -> set[str]:
         channel = self._see(event.uniqueid, event.channel, event.linkedid)
@@ -442,43 +207,30 @@ class Calls:
         channel.bridge = bridge.uniqueid
         return moved.union(bridge.members)
 
-    def _bridge(self, uniqueid: str, technology: str) -> Bridge:
-        bridge = self.bridges.get(uniqueid)
-        if bridge is None:
-            bridge = self.bridges[uniqueid] = Bridge(uniqueid, technology)
-        bridge.technology = self._same(technology)
-        return bridge
-
-    def _leave(self, channel: Channel, bridge_uniqueid: str) -> set[str]:
-        bridge = self.bridges.get(bridge_uniqueid)
-        if bridge is None:
-            return {channel.uniqueid}
-        bridge.members = _without(bridge.members, channel.uniqueid)
-        if channel.bridge == bridge_uniqueid:
-            channel.bridge = None
-        if not bridge.members:
-            del self.bridges[bridge_uniqueid]
-        return {channel.uniqueid, *bridge.members}
-
-    def _gone(self, uniqueid: str, at: float) -> set[str]:
-        channel = self.channels.get(uniqueid)
-        if channel is None:
+    def _left(self, event: events.BridgeLeave) -> set[str]:
+        if event.uniqueid not in self.channels:
             return set()
-        moved = self._leave(channel, channel.bridge) if channel.bridge else {uniqueid}
-        moved |= self._dial_end(uniqueid)
-        for dest in channel.ringing:
-            moved |= self._dial_end(dest)
-        del self.channels[uniqueid]
-        if self._by_name.get(channel.name) == uniqueid:
-            del self._by_name[channel.name]
-        if self._only_asked.pop(uniqueid, None) is None:
-            self._departed[uniqueid] = at
-        if len(self._departed) > _DEPARTED:
-            del self._departed[next(iter(self._departed))]
+        channel = self._see(event.uniqueid, event.channel, event.linkedid)
+        return self._leave(channel, event.bridge_uniqueid)
+
+    def _bridge_destroy(self, event: events.BridgeDestroy) -> set[str]:
+        bridge = self.bridges.pop(event.bridge_uniqueid, None)
+        moved = set(bridge.members) if bridge else set()
+        for member in moved:
+            self.channels[member].bridge = None
         return moved
+
+    def _hangup(self, event: events.Hangup) -> set[str]:
+        return self._gone(event.uniqueid, event.at)
+
+    def _connection_lost(self, event: events.ConnectionLost) -> set[str]:
+        self._unheard_since = self._unheard_since or event.at
+        return set()
 
     def _resync(self, event: events.Resync) -> set[str]:
         return set().union(*self.resync(event))
+
+    # --- the list of what lives ------------------------------------------------------------------
 
     def resync(self, event: events.Resync) -> Iterator[Iterable[str]]:
         """Believe the list, channel by channel: what is not in it is gone, what we knew of the others stays.
@@ -549,15 +301,84 @@ class Calls:
                 found |= {caller, live.uniqueid}
         return found
 
+    # --- the steps that all these are made of ----------------------------------------------------
 
-def _peer(channel: str) -> str:
-    """`trunk` of `PJSIP/trunk-00000004`."""
-    return device_of(channel).partition("/")[2]
+    def _see(self, uniqueid: str, name: str, linkedid: str) -> Channel:
+        """The channel, made if it is new to us, with the linkedid it has now."""
+        channel = self.channels.get(uniqueid)
+        if channel is None:
+            real = name.partition("/")[0] not in PLUMBING
+            extension = self._same(self.names.extension(name)) if real else ""
+            channel = self.channels[uniqueid] = Channel(uniqueid, name, "", extension, real)
+            self._by_name[name] = uniqueid
+        if linkedid and linkedid != channel.linkedid:
+            eldest = self.channels.get(linkedid)
+            channel.linkedid = eldest.uniqueid if eldest else linkedid
+        return channel
 
+    def _same(self, text: str) -> str:
+        """This text, as the one object that it was when we met it lately.
 
-def _callers_first(channel: Channel) -> tuple[bool, str]:
-    """And among them by age."""
-    return channel.called, channel.uniqueid
+        Whoever calls chooses texts, and `sys.intern` keeps them for ever on Python 3.12.
+        """
+        if len(self._texts) > _TEXTS:
+            self._texts.clear()
+        return self._texts.setdefault(text, text)
+
+    def _dials(self, channel: Channel, exten: str) -> None:
+        """Remember a number that this channel asked for; `s`, `h` and the like are none."""
+        if exten not in channel.dialled and _DIALLED.fullmatch(exten):
+            channel.dialled += (self._same(exten),)
+
+    @staticmethod
+    def _rings(caller: Channel, dest: Channel) -> None:
+        if dest.uniqueid not in caller.ringing:
+            caller.ringing += (dest.uniqueid,)
+        dest.rung_by = caller.uniqueid
+
+    def _dial_end(self, dest: str) -> set[str]:
+        channel = self.channels.get(dest)
+        caller = self.channels.get(channel.rung_by or "") if channel else None
+        if channel is None or caller is None:
+            return {dest}
+        channel.rung_by = None
+        caller.ringing = _without(caller.ringing, dest)
+        return {dest, caller.uniqueid}
+
+    def _bridge(self, uniqueid: str, technology: str) -> Bridge:
+        bridge = self.bridges.get(uniqueid)
+        if bridge is None:
+            bridge = self.bridges[uniqueid] = Bridge(uniqueid, technology)
+        bridge.technology = self._same(technology)
+        return bridge
+
+    def _leave(self, channel: Channel, bridge_uniqueid: str) -> set[str]:
+        bridge = self.bridges.get(bridge_uniqueid)
+        if bridge is None:
+            return {channel.uniqueid}
+        bridge.members = _without(bridge.members, channel.uniqueid)
+        if channel.bridge == bridge_uniqueid:
+            channel.bridge = None
+        if not bridge.members:
+            del self.bridges[bridge_uniqueid]
+        return {channel.uniqueid, *bridge.members}
+
+    def _gone(self, uniqueid: str, at: float) -> set[str]:
+        channel = self.channels.get(uniqueid)
+        if channel is None:
+            return set()
+        moved = self._leave(channel, channel.bridge) if channel.bridge else {uniqueid}
+        moved |= self._dial_end(uniqueid)
+        for dest in channel.ringing:
+            moved |= self._dial_end(dest)
+        del self.channels[uniqueid]
+        if self._by_name.get(channel.name) == uniqueid:
+            del self._by_name[channel.name]
+        if self._only_asked.pop(uniqueid, None) is None:
+            self._departed[uniqueid] = at
+        if len(self._departed) > _DEPARTED:
+            del self._departed[next(iter(self._departed))]
+        return moved
 
 
 def _without(those: tuple[str, ...], one: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from recorderd.core import hearing
 from recorderd.core.calls import Calls
 from recorderd.core.policy import Decision, Mode
 from recorderd.core.recordings import BUFFERED, LiveRecording
@@ -122,11 +123,11 @@ class Talks:
                 one = todo.pop()
                 lot.add(one)
                 if one not in heard:
-                    heard |= self.calls.hearing(one)
+                    heard |= hearing.each_other(self.calls, one)
                     todo |= heard - lot
                 if talk := self.of(one):
                     todo |= talk.channels.union(talk.members) - lot
-                todo.update(c.uniqueid for c in self.calls.callers_of(one) if c.uniqueid not in lot)
+                todo.update(c.uniqueid for c in hearing.callers_of(self.calls, one) if c.uniqueid not in lot)
             done |= lot
             yield lot
 
@@ -138,7 +139,7 @@ class Talks:
         groups: set[frozenset[str]] = set()
         heard: set[str] = set()
         for uniqueid in pool:
-            if uniqueid not in heard and len(group := self.calls.hearing(uniqueid)) > 1:
+            if uniqueid not in heard and len(group := hearing.each_other(self.calls, uniqueid)) > 1:
                 groups.add(group)
                 heard |= group
         return groups
@@ -188,7 +189,7 @@ class Talks:
                 channel
                 and channel.bridge
                 and not channel.sent_away
-                and len(self.calls.hearing(uniqueid)) == 1
+                and len(hearing.each_other(self.calls, uniqueid)) == 1
             ):
                 return True
         return False

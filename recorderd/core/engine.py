@@ -25,8 +25,9 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from recorderd.core import commands, events, filenames, presses
-from recorderd.core.calls import Calls, Channel, Names
+from recorderd.core import commands, events, filenames, hearing, presses
+from recorderd.core.calls import Calls
+from recorderd.core.channels import Channel, Names
 from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
 from recorderd.core.dealing import Dealing, Foreign
 from recorderd.core.deciding import Decider, by_the_clock
@@ -215,7 +216,7 @@ class Engine:
         if not touched:
             return
         touched = self._settle(touched, at, found=found)
-        if waiting := [caller.uniqueid for u in touched for caller in self.calls.callers_of(u)]:
+        if waiting := [caller.uniqueid for u in touched for caller in hearing.callers_of(self.calls, u)]:
             touched = touched.union(waiting)
         for uniqueid in touched:
             self._foresee(uniqueid, at)
@@ -422,7 +423,7 @@ class Engine:
                 self.ledger.end(talk, one.ended_at, None)
 
     def _situation(self, members: frozenset[str], at: float, expected: tuple[Party, ...] = ()) -> Situation:
-        return self.calls.situation(members, at, expected, self.policy.zone)
+        return hearing.situation(self.calls, members, at, expected, self.policy.zone)
 
     # --- the plan ------------------------------------------------------------------------------
 
@@ -496,7 +497,7 @@ class Engine:
         talk = self.talks.of(uniqueid)
         if talk is not None and uniqueid in talk.members:
             return
-        ringing = list(self.calls.ringing_for(uniqueid))
+        ringing = list(hearing.ringing_for(self.calls, uniqueid))
         if None in ringing:
             return
         caller = frozenset((uniqueid,))

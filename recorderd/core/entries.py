@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.facts import dataclass
 from recorderd.core.rows import (
     Cdr,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from recorderd.core.calls import Names, device_of
+from recorderd.core.channels import Names, device_of
 from recorderd.core.intervals import overlap
 from recorderd.core.policy import Mode, Policy, Situation, decide
 from recorderd.core.rows import Cdr, CdrLink, Direction, Interval, Outcome, Party

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from recorderd.core import commands, events
 from recorderd.core.awaited import Awaited
-from recorderd.core.calls import Calls, Channel
+from recorderd.core.calls import Calls
+from recorderd.core.channels import Channel
 from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.outbox import Outbox
 from recorderd.core.places import FROZEN, Places

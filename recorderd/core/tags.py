@@ -16,7 +16,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from recorderd.core import commands, events
-from recorderd.core.calls import Calls, Channel
+from recorderd.core.calls import Calls
+from recorderd.core.channels import Channel
 from recorderd.core.outbox import Outbox
 
 _VARIABLE = "CDR(recordingfile)"

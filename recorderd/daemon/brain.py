@@ -11,7 +11,7 @@ from concurrent.futures import Future
 
 from recorderd.agi.advice import Advice
 from recorderd.core import commands, events
-from recorderd.core.calls import Names, device_of
+from recorderd.core.channels import Names, device_of
 from recorderd.core.policy import FailMode, Policy, Situation, decide
 from recorderd.core.rows import Direction, Party
 from recorderd.daemon.switchboard import Switchboard

@@ -12,7 +12,7 @@ import io
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.entries import Result, Story
 from recorderd.core.rows import Cdr, Interval, Mark
 from recorderd.panel.audit import AuditTrail, read_place, write_place

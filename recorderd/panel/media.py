@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from recorderd.archive.wav import HEADER_BYTES
 from recorderd.core import sides
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.rows import Recording
 from recorderd.errors import AudioError
 from recorderd.panel.audit import AuditTrail, new_id

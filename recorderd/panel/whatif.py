@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recorderd.core.calls import device_of
+from recorderd.core.channels import device_of
 from recorderd.core.policy import Mode, Policy, Situation, decide
 from recorderd.core.rows import Cdr, Direction, Interval, Party
 from recorderd.store.abc import Store

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 
 from recorderd.core import rows
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.entries import Story, entries
 from recorderd.core.keeping import KeepState
 from recorderd.store.abc import Store

@@ -11,7 +11,7 @@ import pytest
 
 from recorderd.clerk.indexer import Indexer
 from recorderd.core import rows
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.store.memory import MemoryStore
 from recorderd.store.panel import Wanted
 from tests.live.daemon import until

@@ -13,7 +13,7 @@ import pytest
 from recorderd.clerk import linker as linkers
 from recorderd.clerk.linker import Linker
 from recorderd.core import rows
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.policy import Policy
 from recorderd.errors import StoreError
 from recorderd.store.memory import MemoryStore

@@ -6,7 +6,7 @@ import pytest
 
 from recorderd.config import Question, explain
 from recorderd.config.question import situation
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy
 
 NAMES = Names(devices={"PJSIP/lobby": "reception"})

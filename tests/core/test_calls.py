@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from recorderd.core import events
-from recorderd.core.calls import Names
+from recorderd.core import events, hearing
+from recorderd.core.channels import Names
 from recorderd.core.rows import Conversation, Direction, Party
 from tests.core.people import A, N, policy
 from tests.core.tape import T, name, tape, uid
@@ -121,7 +121,7 @@ def test_inbound_call(story) -> None:
     outside, inside = talk.interval.parties
     assert (outside.number, outside.extension) == ("0612345678", "")
     assert (inside.number, inside.extension) == ("101", "101")
-    situation = story.world.engine.calls.situation(talk.members, T)
+    situation = hearing.situation(story.world.engine.calls, talk.members, T)
     assert situation.dialled[0] == "5550101"
     assert (situation.trunks, situation.contexts) == (("trunk",), ("from-trunk", "from-phones"))
 
@@ -152,18 +152,18 @@ def test_ring_group(story) -> None:
     """The loser's CANCEL comes before the winner's ANSWER."""
     story.after("new 101-00 ext=601\nnew 102-01 l=00\nnew 103-02 l=00")
     story.after("dial 101-00 102-01\ndial 101-00 103-02")
-    ringing = {c.name for c in story.world.engine.calls.ringing_for(uid("101-00"))}
+    ringing = {c.name for c in hearing.ringing_for(story.world.engine.calls, uid("101-00"))}
     assert ringing == {name("102-01"), name("103-02")}
     answered = "dialend 102-01 CANCEL\ndialend 103-02 ANSWER\nenter 103-02 B1\nenter 101-00 B1\nhangup 102-01"
     assert story.after(answered) == "1: 101 ->103"
-    assert list(story.world.engine.calls.ringing_for(uid("101-00"))) == []
+    assert list(hearing.ringing_for(story.world.engine.calls, uid("101-00"))) == []
 
 
 def test_queue(story) -> None:
     story.after("new 101-00 ext=600\nwait 3000\nnew 102-01 l=00\ndial 101-00 102-01 ext=600")
     assert story.after("dialend 102-01 ANSWER\nenter 102-01 B1 l=00\nenter 101-00 B1") == "1: 101 ->102"
     (talk,) = story.world.engine.talks.talks.values()
-    assert "600" in story.world.engine.calls.situation(talk.members, T).dialled
+    assert "600" in hearing.situation(story.world.engine.calls, talk.members, T).dialled
 
 
 def test_conference(story) -> None:
@@ -201,8 +201,8 @@ enter 101-00 B1
 def test_a_local_pair_is_seen_through(story) -> None:
     story.after(LOCAL)
     calls = story.world.engine.calls
-    assert [c.name for c in calls.ringing_for(uid("101-00"))] == [name("102-03")]
-    assert [c.name for c in calls.callers_of(uid("102-03"))] == [name("101-00")]
+    assert [c.name for c in hearing.ringing_for(calls, uid("101-00"))] == [name("102-03")]
+    assert [c.name for c in hearing.callers_of(calls, uid("102-03"))] == [name("101-00")]
     assert story.after(LOCAL_ANSWERED) == "1: 101 ->102", "four channels, two bridges, one conversation"
     assert story.after("leave 101-00 B1\nhangup 101-00\nhangup L01;1\nhangup L01;2\nhangup 102-03") == ""
     story.ends()
@@ -219,7 +219,7 @@ def test_local_optimised_away(story) -> None:
 
 def test_a_local_behind_which_nobody_rings_yet_is_unknown(story) -> None:
     story.after("new 101-00 ext=602\nnew L01;1 l=00\nnew L01;2 l=00\ndial 101-00 L01;1")
-    assert list(story.world.engine.calls.ringing_for(uid("101-00"))) == [None]
+    assert list(hearing.ringing_for(story.world.engine.calls, uid("101-00"))) == [None]
 
 
 def test_originate(story) -> None:
@@ -241,7 +241,7 @@ def test_pickup(story) -> None:
     story.after("pickup 104-2b 102-2a\ndialend 104-2b ANSWER")
     assert story.after("enter 104-2b B1 l=00\nhangup 102-2a\nenter 101-00 B1") == "1: 101 ->104"
     (talk,) = story.world.engine.talks.talks.values()
-    assert story.world.engine.calls.situation(talk.members, T).dialled == ("102",)
+    assert hearing.situation(story.world.engine.calls, talk.members, T).dialled == ("102",)
     winner = story.world.engine.calls.channels[uid("104-2b")]
     assert winner.linkedid == uid("101-00"), "it changed without an event"
 

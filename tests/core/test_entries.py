@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.entries import CallEntry, Result, Story, Way, entries
 from recorderd.core.rows import (
     Cdr,

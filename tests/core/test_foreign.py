@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from recorderd.core import commands, events, filenames
+from recorderd.core import commands, events, filenames, hearing
 from recorderd.core.dealing import Foreign
 from recorderd.core.intervals import overlap
 from recorderd.core.policy import Mode
@@ -280,7 +280,7 @@ def test_ours_never_takes_the_name_of_a_file_that_somebody_else_writes() -> None
     play(world, NEW)
     play(world, REST)
     world.wait(0.2)
-    situation = world.engine.calls.situation(frozenset((uid(CALLER), uid(CALLEE))), world.now)
+    situation = hearing.situation(world.engine.calls, frozenset((uid(CALLER), uid(CALLEE))), world.now)
     name = filenames.recording_name(situation, A, uid(CALLER), 1)
     folder = filenames.day_folder(world.now, situation.zone)
     world.foreign_monitor(uid(CALLER), named=True, path=f"/spool/monitor/{folder}/{name}")

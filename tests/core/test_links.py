@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.coverage import reconcile
 from recorderd.core.keeping import KeepState, Kept
 from recorderd.core.links import account, links, of_cdr

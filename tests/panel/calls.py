@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from recorderd.core import rows
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.rows import Direction, Outcome, RecordingState
 from tests.panel.conftest import NOW
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recorderd.clerk.linker import Linker
-from recorderd.core.calls import Names
+from recorderd.core.channels import Names
 from recorderd.core.policy import Policy
 from recorderd.errors import StoreError
 from recorderd.store.asterisk_cdr import AsteriskCdrTable
