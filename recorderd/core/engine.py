@@ -131,6 +131,14 @@ class Engine:
         lane = self.recorder.on(uniqueid)
         return lane.path if lane else self.foreign.file_on(uniqueid)
 
+    def grows_since(self, uniqueid: str) -> float:
+        """Since when that file has grown without a break, for all that is known; 0 where it does not."""
+        lane, talk = self.recorder.on(uniqueid), self.talks.of(uniqueid)
+        if lane is not None and lane.stretches and lane.stretches[-1][1] is None:
+            return lane.stretches[-1][0]
+        talking = talk is not None and uniqueid in talk.members
+        return talk.interval.started_at if talk and talking and talk.interval else 0.0
+
     # --- the funnel ----------------------------------------------------------------------------
 
     def handle(self, event: events.Event) -> list[commands.Command]:

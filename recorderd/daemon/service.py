@@ -38,7 +38,6 @@ from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
 from recorderd.daemon.desk import Desk
 from recorderd.daemon.disks import Disks
-from recorderd.daemon.ends import Ends
 from recorderd.daemon.ids import new_id
 from recorderd.daemon.metrics import Metrics, Times
 from recorderd.daemon.policies import Policies, state_folder
@@ -100,7 +99,7 @@ class Service:
                 feature=config.feature.name,
                 more_features=(config.feature.pause,) if config.feature.pause else (),
             ),
-            Ends(self._unfinished, self._heard).put,
+            self._heard,
             tz=config.zone,
             on_trouble=self._asterisk_trouble,
             recorder_took=self.recorder_times.observe,
@@ -322,13 +321,19 @@ class Service:
         else:
             self._take_in(event)
 
-    def _ended_unheard(self, listed: set[str]) -> dict[str, str]:
+    def _ended_unheard(self, listed: set[str]) -> dict[str, endings.Growing]:
         """The channels that are gone and had a lane, and its file."""
         engine = self.board.engine
         files = {u: engine.file_on(u) for u in engine.calls.channels if u not in listed}
-        return {uniqueid: path for uniqueid, path in files.items() if path}
+        return {
+            u: endings.Growing(path=path, bridged_at=engine.grows_since(u))
+            for u, path in files.items()
+            if path
+        }
 
-    async def _ask_disk(self, event: events.Resync | events.Shutdown, gone: dict[str, str]) -> None:
+    async def _ask_disk(
+        self, event: events.Resync | events.Shutdown, gone: dict[str, endings.Growing]
+    ) -> None:
         """A disk that does not answer holds nobody up for long."""
         ended: dict[str, float] = {}
         with contextlib.suppress(TimeoutError):
@@ -357,12 +362,6 @@ class Service:
             self.clerk.deaf(event.at)
             notify.status(f"without Asterisk: {event.reason}")
             self._lost_at = self.link.now()
-
-    def _unfinished(self) -> Mapping[str, str]:
-        """The file of the recorder on each channel that we believe to be alive."""
-        engine = self.board.engine
-        files = ((u, engine.file_on(u)) for u in engine.calls.channels)
-        return {uniqueid: path for uniqueid, path in files if path}
 
     def _agi_says(self, sentence: str) -> None:
         """Called in the AGI thread, which must not log: a log handler may be a stuck disk."""

@@ -399,11 +399,15 @@ class World:
             self._unheard(uniqueid)
 
     def rise(self) -> None:
+        """A new daemon takes up what is open in the store, and then hears Asterisk."""
+        self.take_up()
+        self.regain_link()
+
+    def take_up(self) -> None:
         """A new daemon takes up what is open in the store."""
         self.dead = False
         self.engine = self._engine()
         self.engine.restore(*open_rows(self.rows.values()))
-        self.regain_link()
 
     # --- commands for Asterisk -----------------------------------------------------------------
 
