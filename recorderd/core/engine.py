@@ -33,7 +33,9 @@ from recorderd.core.dealing import Dealing, Foreign
 from recorderd.core.deciding import Decider, by_the_clock
 from recorderd.core.failing import Failing
 from recorderd.core.foreign import ForeignRecorders
+from recorderd.core.judging import Judge
 from recorderd.core.ledger import Ledger
+from recorderd.core.mixing import Mixing
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Policy, Situation
 from recorderd.core.recorder import LaneFact, Recorder
@@ -102,8 +104,16 @@ class Engine:
         self.recorder = Recorder(
             self.calls, self.out, settings.lanes, settings.retry, settings.settle, self.foreign
         )
-        self.ledger = Ledger(
-            self.recorder, self.foreign, self.out, new_id, settings.monitor, settings.margin, settings.stereo
+        self.judge = Judge(self.out)
+        self.ledger = Ledger(self.judge, self.recorder, self.foreign, self.out, new_id, settings.monitor)
+        self.mixing = Mixing(
+            self.ledger,
+            self.judge,
+            self.recorder,
+            self.out,
+            settings.monitor,
+            settings.margin,
+            settings.stereo,
         )
         self.dealing = Dealing(settings.foreign, self.recorder, self.foreign)
         self._new_id = new_id
@@ -119,7 +129,7 @@ class Engine:
             {events.Resync: self._resync, events.Shutdown: self._shutdown}
         )
         parts = (self, self.calls, self.talks, self.tags, self.recorder, self.ledger, self.ledger.company)
-        self._tables = Tables((*parts, self.foreign, self.dealing))
+        self._tables = Tables((*parts, self.mixing, self.judge, self.foreign, self.dealing))
 
     @property
     def able(self) -> bool:
@@ -168,7 +178,8 @@ class Engine:
             self._think_all(learn(event), event.at)
         if kind is events.Tick:
             self._strike(event.at)
-            self.ledger.sweep(event.at)
+            self.ledger.forget(event.at)
+            self.mixing.sweep(event.at)
             self.recorder.sweep(event.at)
             self.calls.forget(event.at)
             self._tables.fit(
@@ -189,7 +200,7 @@ class Engine:
 
         Each returns the channels that it touched. What is in neither is about calls.
         """
-        recorder, ledger = self.recorder, self.ledger
+        recorder = self.recorder
         what_is: dict[type[events.Event], _Learner] = {
             events.LaneStarted: self._lane,
             events.LaneRefused: self._lane,
@@ -204,8 +215,8 @@ class Engine:
             events.PlaceWell: recorder.place_well,
             events.NoRoom: self._room,
             events.Room: self._room,
-            events.Mixed: ledger.mixed,
-            events.PromptFailed: ledger.unprompted,
+            events.Mixed: self.mixing.mixed,
+            events.PromptFailed: self.judge.unprompted,
             events.CdrWritten: self._cdr_written,
             events.ConnectionLost: self._lost,
         }

@@ -62,7 +62,7 @@ _SENTENCES: tuple[str, ...] = (
     N_("it is paused"),
     N_("it is not paused"),
     N_("asked for"),
-    # core/links.py, core/recordings.py, core/ledger.py: notes of the ledger, one or more
+    # core/links.py, core/recordings.py, core/judging.py: notes of the ledger, one or more
     N_("%(first)s; %(second)s"),
     N_("recorderd was not connected to Asterisk then"),
     N_("cut back: what came next was never to be recorded"),
