@@ -26,6 +26,9 @@ from tests.live.voices import (
     ulaw_encode,
 )
 
+# So many frames in a row have one place in the hour (`numbering`).
+_SURE = 12
+
 __all__ = [
     "CYCLE",
     "FRAME",
@@ -37,6 +40,7 @@ __all__ = [
     "Samples",
     "Signal",
     "ambiguous",
+    "astray",
     "audible_ms",
     "doubled",
     "frames_of",
@@ -78,6 +82,35 @@ def ambiguous(runs: Sequence[Run]) -> set[int]:
                 found.add((after.first + frame if towards > 0 else there + frame) % CYCLE)
                 frame += towards
     return found
+
+
+def astray(runs: Sequence[Run]) -> set[int]:
+    """Frames in pieces too short to be known by their tones that do not lie where their numbers would.
+
+    At a seam, where a frame is cut or lost, the ear finds numbers for a handful of frames somewhere else, seconds
+    away: five tones fit in one place of three hundred. Where they lie in the sound, by the nearest pieces whose
+    numbers are beyond doubt, tells whether they are there.
+    """
+    numbered = [run for run in runs if run.first >= 0]
+    sure = [i for i, run in enumerate(numbered) if _length(run) >= _SURE]
+    found: set[int] = set()
+    for i, run in enumerate(numbered):
+        if i in sure:
+            continue
+        beside = [*[j for j in sure if j < i][-1:], *[j for j in sure if j > i][:1]]
+        if not any(abs(_apart_ms(run, numbered[j])) < FRAME_MS * 1.5 for j in beside):
+            found.update(frames_of([run]))
+    return found
+
+
+def _length(run: Run) -> int:
+    return (run.last - run.first) % CYCLE + 1
+
+
+def _apart_ms(run: Run, other: Run) -> float:
+    """How far `run` lies from where it would, if time ran from `other` to it as it did on the wall."""
+    frames = (run.first - other.first + CYCLE // 2) % CYCLE - CYCLE // 2
+    return run.begins_ms - other.begins_ms - FRAME_MS * frames
 
 
 def missing(runs: Iterable[Run], said: Iterable[int]) -> list[int]:

@@ -11,6 +11,7 @@ from tests.live.signals import (
     Samples,
     Signal,
     ambiguous,
+    astray,
     audible_ms,
     doubled,
     frames_of,
@@ -238,3 +239,51 @@ def test_frames_away_from_a_seam_and_a_seam_of_neighbours_are_certain():
     assert ambiguous(whole) == set()
     apart = np.concatenate([voice.frames(100, 30), silence(200), voice.frames(140, 30), silence(100)])
     assert ambiguous(hear(apart, [1], near=100)[1]) == set()
+
+
+@pytest.mark.parametrize(
+    ("first", "before", "lost", "cut", "second"),
+    [
+        (4483, 209, 7, (4, 50, 17), 5001),
+        (4783, 198, 4, (4, 40, 9), 5266),
+        (6463, 202, 7, (7, 148, 63), 6942),
+        (6865, 204, 6, (8, 45, 74), 7379),
+        (8320, 205, 1, (7, 81, 1), 8811),
+        (4003, 206, 4, (8, 15, 79), 4494),
+        (6739, 202, 1, (8, 51, 36), 7255),
+    ],
+)
+@pytest.mark.parametrize("silent", [0, 80])
+def test_what_the_ear_reads_into_a_few_cut_frames_at_a_seam_is_told_as_astray(
+    first: int, before: int, lost: int, cut: tuple[int, int, int], second: int, silent: int
+) -> None:
+    """Packets were lost just before a talk was left for seconds: of the frames there, numbers of the pause are told."""
+    voice, (count, head, tail) = Signal(1), cut
+    island = voice.frames(first + before + lost, count)[head : count * FRAME - tail]
+    talk = (voice.frames(first, before), np.zeros(silent, np.int16), island, voice.frames(second, 200))
+    runs = hear(np.concatenate([*talk, silence(100)]), [1], near=first)[1]
+    said = {*range(first, first + before + lost + count + 1), *range(second - 1, second + 200)}
+    wrong = set(frames_of(runs)) - said
+    assert wrong <= astray(runs) | ambiguous(runs), "nothing of the pause is in this sound"
+
+
+def test_at_least_80_ms_of_a_pause_are_read_where_there_are_none() -> None:
+    voice = Signal(1)
+    island = voice.frames(6463 + 209, 7)[148 : 7 * FRAME - 63]
+    sound = np.concatenate([voice.frames(6463, 202), island, voice.frames(6942, 200), silence(100)])
+    runs = hear(sound, [1], near=6463)[1]
+    assert {*range(6803, 6807)} <= set(frames_of(runs)) - ambiguous(runs)
+
+
+@pytest.mark.parametrize("extra", [2, 3, 5, 20])
+@pytest.mark.parametrize("where", ["before the seam", "behind the seam", "an island"])
+def test_what_was_kept_too_long_or_too_early_is_certain(where: str, extra: int) -> None:
+    voice, first, second = Signal(1), 3000, 3500
+    late = extra if where == "before the seam" else 0
+    early = extra if where == "behind the seam" else 0
+    island = voice.frames(first + 250, 20) if where == "an island" else silence(0)
+    parts = (voice.frames(first, 200 + late), island, voice.frames(second - early, 200 + early))
+    runs = hear(np.concatenate([*parts, silence(100)]), [1], near=first)[1]
+    certain = set(frames_of(runs)) - ambiguous(runs) - astray(runs)
+    forbidden = {*range(first + 200, second)}
+    assert len(certain & forbidden) >= (20 if where == "an island" else extra) - 1

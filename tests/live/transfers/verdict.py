@@ -40,6 +40,8 @@ class Verdict:
     gap_ms: float = 0.0
     forbidden_ms: float = 0.0
     leaked_ms: float = 0.0
+    doubtful_ms: float = 0.0
+    """Forbidden frames that the ear could read into some frames at a seam, and that lie where they cannot be."""
     files: int = 0
     rows: int = 0
     linked: int = 0
@@ -55,7 +57,8 @@ class Verdict:
     def __str__(self) -> str:
         figures = (
             f"{self.required_ms - self.missing_ms:.0f} of {self.required_ms:.0f} ms, gap {self.gap_ms:.0f} ms, "
-            f"{self.leaked_ms:.0f} of {self.forbidden_ms:.0f} forbidden ms, {self.files} files, "
+            f"{self.leaked_ms:.0f} of {self.forbidden_ms:.0f} forbidden ms ({self.doubtful_ms:.0f} doubtful), "
+            f"{self.files} files, "
             f"{self.linked} of {self.rows} rows linked"
         )
         return "; ".join([f"{self.cast.scenario}: {figures}", *self.faults])
@@ -118,7 +121,8 @@ def _voices_in(file: Path, stage: Stage, truth: Truth, verdict: Verdict) -> dict
             verdict.faults.append(f"{file.name} has {heard:.0f} ms of voice {voice}, which is nobody's")
     found = {who: _frames(runs[voice]) for who, voice in stage.cast.voices.items()}
     for who, voice in stage.cast.voices.items():
-        verdict.certain.setdefault(who, set()).update(set(found[who]) - signals.ambiguous(runs[voice]))
+        doubtful = signals.ambiguous(runs[voice]) | signals.astray(runs[voice])
+        verdict.certain.setdefault(who, set()).update(set(found[who]) - doubtful)
     return found
 
 
@@ -161,7 +165,9 @@ def _check_audio(truth: Truth, inside: Mapping[Path, Mapping[str, Sequence[int]]
             verdict.faults.append(f"{gap:.0f} ms of {who} are missing from {_clock(truth.sent_at[first])} on")
         forbidden = truth.never[who]
         verdict.forbidden_ms += FRAME_MS * len(forbidden)
-        if leaked := forbidden & verdict.certain.get(who, set()):
+        leaked = forbidden & verdict.certain.get(who, set())
+        verdict.doubtful_ms += FRAME_MS * len(forbidden & there - leaked)
+        if leaked:
             verdict.leaked_ms += FRAME_MS * len(leaked)
             since = _clock(truth.sent_at[min(leaked)])
             verdict.faults.append(
