@@ -21,7 +21,6 @@ from recorderd import __version__, notify
 from recorderd.agi.server import FastAgiServer
 from recorderd.agi.server import Settings as AgiSettings
 from recorderd.ami import AmiSettings, AsteriskLink
-from recorderd.archive import endings
 from recorderd.archive.archive import Archive
 from recorderd.archive.places import Places
 from recorderd.archive.watch import Watcher
@@ -31,13 +30,14 @@ from recorderd.control.server import ControlServer
 from recorderd.core import commands, events
 from recorderd.core.engine import Engine, Settings
 from recorderd.core.places import FROZEN
-from recorderd.core.policy import Mode, Policy
-from recorderd.core.rows import Conversation, Lane, Outcome, Recording, Row
+from recorderd.core.policy import Policy
+from recorderd.core.rows import Conversation, Lane, Recording, Row
 from recorderd.daemon import interpreter, water
 from recorderd.daemon.alarms import Alarms
 from recorderd.daemon.brain import Brain
 from recorderd.daemon.desk import Desk
 from recorderd.daemon.disks import Disks
+from recorderd.daemon.figures import figures
 from recorderd.daemon.ids import new_id
 from recorderd.daemon.metrics import Metrics, Times
 from recorderd.daemon.policies import Policies, state_folder
@@ -45,6 +45,7 @@ from recorderd.daemon.spool import Spool
 from recorderd.daemon.stalls import Packets, Stalls
 from recorderd.daemon.switchboard import Switchboard
 from recorderd.daemon.troubles import Troubles
+from recorderd.daemon.unheard import Unheard
 from recorderd.daemon.water import Water
 from recorderd.errors import AmiError, ConfigError, StoreError
 from recorderd.store.journal import Journal
@@ -53,7 +54,6 @@ log = logging.getLogger("recorderd")
 
 TICK = 0.1
 _AGI_SILENT = 2.0
-_DISK_SECONDS = 0.5
 _HELD_SECONDS = 0.3
 _OPEN_ROWS_SECONDS = 5.0
 _LAST_ROWS_SECONDS = 3.0
@@ -99,7 +99,7 @@ class Service:
                 feature=config.feature.name,
                 more_features=(config.feature.pause,) if config.feature.pause else (),
             ),
-            self._heard,
+            Unheard(self.board.engine, self._take_in, lambda: self.link.now(), self._task).put,
             tz=config.zone,
             on_trouble=self._asterisk_trouble,
             recorder_took=self.recorder_times.observe,
@@ -131,7 +131,7 @@ class Service:
             extension_of=config.names().extension,
             took=self.agi_times.observe,
         )
-        self.metrics = Metrics(self._figures)
+        self.metrics = Metrics(lambda: figures(self))
         self.control = ControlServer(Desk(self, self.reload), config.control.socket, config.control.group)
         self.board.connect(
             {
@@ -155,9 +155,6 @@ class Service:
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._beat = time.monotonic()
-        self._held: list[events.Event] | None = None
-        self._lost_at = 0.0
-        self._going_down = False
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -297,53 +294,6 @@ class Service:
 
     # --- what the rooms say --------------------------------------------------------------------
 
-    def _heard(self, event: events.Event) -> None:
-        """From Asterisk. After a time without it, first ask the disk when what is gone had ended."""
-        if self._held is not None:
-            self._held.append(event)
-        elif isinstance(event, events.Shutdown):
-            self._going_down = True  # People may talk on for a second: it is over when the link is.
-        elif isinstance(event, events.ConnectionLost) and self._going_down:
-            self._going_down = False
-            self._take_in(event)
-            self._has_ended(events.Shutdown(at=self.link.now()))
-        elif isinstance(event, events.Resync):
-            self._has_ended(event)
-        else:
-            self._take_in(event)
-
-    def _has_ended(self, event: events.Resync | events.Shutdown) -> None:
-        """What is gone, and when, as far as the disk knows."""
-        listed = {live.uniqueid for live in event.channels} if isinstance(event, events.Resync) else set()
-        if gone := self._ended_unheard(listed):
-            self._held = []
-            self._task(self._ask_disk(event, gone))
-        else:
-            self._take_in(event)
-
-    def _ended_unheard(self, listed: set[str]) -> dict[str, endings.Growing]:
-        """The channels that are gone and had a lane, and its file."""
-        engine = self.board.engine
-        files = {u: engine.file_on(u) for u in engine.calls.channels if u not in listed}
-        return {
-            u: endings.Growing(path=path, bridged_at=engine.grows_since(u))
-            for u, path in files.items()
-            if path
-        }
-
-    async def _ask_disk(
-        self, event: events.Resync | events.Shutdown, gone: dict[str, endings.Growing]
-    ) -> None:
-        """A disk that does not answer holds nobody up for long."""
-        ended: dict[str, float] = {}
-        with contextlib.suppress(TimeoutError):
-            asked = asyncio.to_thread(endings.ends, gone, self._lost_at)
-            ended = await asyncio.wait_for(asked, _DISK_SECONDS)
-        known = {u: min(at, event.at) for u, at in ended.items()}
-        held, self._held = self._held or [], None
-        for one in (replace(event, ended=known), *held):
-            self._take_in(one)
-
     def _save(self, row: Row) -> None:
         """Into the journal, as this node's: the core does not know that there are others."""
         if self.config.node and isinstance(row, Conversation | Recording | Lane):
@@ -361,7 +311,6 @@ class Service:
         elif isinstance(event, events.ConnectionLost):
             self.clerk.deaf(event.at)
             notify.status(f"without Asterisk: {event.reason}")
-            self._lost_at = self.link.now()
 
     def _agi_says(self, sentence: str) -> None:
         """Called in the AGI thread, which must not log: a log handler may be a stuck disk."""
@@ -423,37 +372,6 @@ class Service:
         for warning in answer["warnings"]:
             log.warning("%s", warning)
         log.info("the configuration was reloaded")
-
-    def _figures(self) -> dict[str, Any]:
-        status = self.board.engine
-        talks = [talk for talk in status.talks.talks.values() if talk.members]
-        return {
-            "info": {__version__: 1},
-            "start_time_seconds": self.started_at,
-            "connected": self.link.connected,
-            "ami_ping_seconds": self.link.ping_seconds,
-            "events": self.board.events,
-            "malformed_events": self.link.malformed,
-            "channels": len(status.calls.channels),
-            "conversations": len(talks),
-            "recording": sum(1 for talk in talks if talk.wanted),
-            "lanes": len(status.recorder.lanes),
-            # With those of which there was none yet: only so does a first fault show as an increase.
-            "decisions": dict.fromkeys(Mode, 0) | self.board.decisions,
-            "intervals": dict.fromkeys(Outcome, 0) | self.board.outcomes,
-            "presses": self.board.presses,
-            "alarms": self.alarms.counts,
-            "agi_sessions": self.agi.counts(),
-            "agi_session_seconds": self.agi_times,
-            "recorder_start_seconds": self.recorder_times,
-            "database_away": self.journal_away,
-            "journal_rows": self.journal.lag,
-            "cdrs_waiting": self.clerk.waiting,
-            "mixes_waiting": self.archive.waiting,
-            "policy_version": status.policy.version,
-            "disk_free_bytes": self.disks.free(),
-            "disk_size_bytes": self.disks.size(),
-        }
 
 
 def _sounds(config: Config) -> str:
