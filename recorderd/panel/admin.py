@@ -25,8 +25,7 @@ from recorderd.config import (
 )
 from recorderd.config.policy_file import FileRule, write_policy
 from recorderd.core.coverage import reconcile
-from recorderd.core.policy import ExtensionPolicy, FailMode, Lookback, Mode, Policy
-from recorderd.core.rules import Reader
+from recorderd.core.policy import ExtensionPolicy, Policy
 from recorderd.errors import ControlError
 from recorderd.evidence import gather, report
 from recorderd.panel import storage, whatif
@@ -34,6 +33,7 @@ from recorderd.panel.audit import AuditTrail
 from recorderd.panel.daemon import Daemon
 from recorderd.panel.filters import Language
 from recorderd.panel.language import _
+from recorderd.panel.policy_changes import CHANGES, fault_of, read_change
 from recorderd.panel.ports import Conflict, ExtensionRow, FaultyInput, NotFound, Right, Viewer
 from recorderd.store.abc import PolicyRows, RuleRow, Store
 
@@ -41,7 +41,6 @@ _DAY = 86_400.0
 _MOST_DAYS = 92
 _USAGE_DAYS = 30.0
 _USAGE_SECONDS = 600.0
-_SAME = "same"
 FORMS = ("csv", "yaml")
 MOST_TEXT = 2 << 20
 
@@ -87,8 +86,8 @@ class Administration:
         self, viewer: Viewer, extensions: Sequence[str], change: Mapping[str, str]
     ) -> int:
         await self._demand(viewer, Right.ADMINISTER, "extensions")
-        values, name = _read_change(change)
-        faults = {e: str(fault) for e in extensions if (fault := _fault(scalars.extension, e))}
+        values, name = read_change(change)
+        faults = {e: str(fault) for e in extensions if (fault := fault_of(scalars.extension, e))}
         if not extensions:
             faults["extensions"] = _("Choose at least one extension.")
         if faults:
@@ -100,7 +99,7 @@ class Administration:
             for e in dict.fromkeys(extensions)
         }
         names = {**rows.names, **(dict.fromkeys(changed, name) if name is not None else {})}
-        detail = {key: value for key, value in change.items() if key in (*_CHANGES, "name")}
+        detail = {key: value for key, value in change.items() if key in (*CHANGES, "name")}
         await self._audit.note(viewer, "policy", " ".join(changed)[:200], {"set": detail})
         return await self._put(viewer, rows, {**own, **changed}.values(), names)
 
@@ -275,105 +274,3 @@ def _who(viewer: Viewer) -> str:
 
 def _row(rule: FileRule) -> RuleRow:
     return RuleRow(name=rule.name, body=rule.body, enabled=rule.enabled)
-
-
-def _fault(read: Callable[[str], object], text: str) -> ValueError | None:
-    try:
-        read(text)
-    except ValueError as error:
-        return error
-    return None
-
-
-# --- a bulk edit, field by field ---------------------------------------------------------------------
-
-
-def _mode(text: str) -> Mode:
-    if text not in list(Mode):
-        raise ValueError(_("There is no such mode."))
-    return Mode(text)
-
-
-def _mode_or_same(text: str) -> Mode | None:
-    return None if text == _SAME else _mode(text)
-
-
-def _yes_or_no(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise ValueError(_("Say yes or no."))
-    return text == "yes"
-
-
-def _sentence(text: str) -> str:
-    if len(text) > 200 or not text.isprintable():
-        raise ValueError(_("This is one line of at most 200 characters."))
-    return text
-
-
-def _fail_mode(text: str) -> FailMode | None:
-    if text not in ("default", *FailMode):
-        raise ValueError(_("There is no such choice."))
-    return None if text == "default" else FailMode(text)
-
-
-def _lookback(text: str) -> Lookback:
-    if text not in list(Lookback):
-        raise ValueError(_("There is no such choice."))
-    return Lookback(text)
-
-
-def _announce(text: str) -> str:
-    """The name of a prompt; a dash, or nothing, for none."""
-    return "" if text == "-" else str(_as_in_a_file("announce", text, _("This is not the name of a prompt.")))
-
-
-def _beep(text: str) -> int:
-    return int(_as_in_a_file("beep", text, _("Seconds are 5 to 600, or 0 for none.")))
-
-
-def _as_in_a_file(key: str, text: str, fault: str) -> Any:
-    """A value as a policy file may have it. ValueError with this fault for any other."""
-    reader = Reader({})
-    found = reader.extension("", {"inbound": "never", "outbound": "never", key: text}, ())
-    if found is None:
-        raise ValueError(fault)
-    return getattr(found, key)
-
-
-_CHANGES: Mapping[str, Callable[[str], Any]] = {
-    "inbound": _mode,
-    "outbound": _mode,
-    "internal_inbound": _mode_or_same,
-    "internal_outbound": _mode_or_same,
-    "locked": _yes_or_no,
-    "lock_reason": _sentence,
-    "fail_mode": _fail_mode,
-    "lookback": _lookback,
-    "announce": _announce,
-    "beep": _beep,
-}
-_MAY_BE_EMPTY = ("lock_reason", "announce")
-
-
-def _read_change(change: Mapping[str, str]) -> tuple[dict[str, Any], str | None]:
-    """The values to set, and the name if one is given. FaultyInput with every fault."""
-    values: dict[str, Any] = {}
-    faults: dict[str, str] = {}
-    for name, read in _CHANGES.items():
-        text = change.get(name, "").strip()
-        # An empty field changes nothing, but for those that may be emptied.
-        if name in change and (text or name in _MAY_BE_EMPTY):
-            try:
-                values[name] = read(text)
-            except ValueError as error:
-                faults[name] = str(error)
-    display = change.get("name")
-    if display is not None and (fault := _fault(_sentence, display.strip())):
-        faults["name"] = str(fault)
-    if values.get("locked") is False:
-        values["lock_reason"] = ""
-    if not values and display is None and not faults:
-        faults["change"] = _("Choose what to change.")
-    if faults:
-        raise FaultyInput(faults)
-    return values, None if display is None else display.strip()

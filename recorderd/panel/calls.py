@@ -7,14 +7,13 @@ somebody of one's scope took part, and of its recordings those with such a part.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import tzinfo
 
 from recorderd.core.channels import Names
 from recorderd.core.entries import Result, Story
 from recorderd.core.rows import Cdr, Interval, Mark
+from recorderd.panel import call_columns
 from recorderd.panel.audit import AuditTrail, read_place, write_place
 from recorderd.panel.filters import Language
 from recorderd.panel.language import _
@@ -220,13 +219,11 @@ class CallList:
         owners = await self._owners(viewer, extension)
         wanted = await self._wanted(filter)
         await self._audit.note(viewer, "export", extension or "calls", {"filter": filter.line})
-        yield "\ufeff" + _line([title() for title, _value in _COLUMNS])
+        yield "\ufeff" + call_columns.titles()
         left, before = _MOST_CSV, None
         while left > 0:
             found = await self._find(owners, wanted, min(left, _CSV_PAGE), before=before)
-            yield "".join(
-                _line([value(entry, self._zone) for _title, value in _COLUMNS]) for entry in found.entries
-            )
+            yield "".join(call_columns.row(entry, self._zone) for entry in found.entries)
             left -= len(found.entries)
             full = len(found.entries) == _CSV_PAGE
             before = _place(found.entries[-1]) if full else found.stopped
@@ -317,44 +314,3 @@ def _leg(cdr: Cdr) -> Leg:
         talk_s=cdr.billsec,
         application=cdr.lastapp,
     )
-
-
-# --- columns of the file -----------------------------------------------------------------------------
-
-
-def _when(form: str) -> Callable[[Entry, tzinfo], str]:
-    return lambda entry, zone: datetime.fromtimestamp(entry.started_at, zone).strftime(form)
-
-
-# A title is made when it is written: it is in the reader's language.
-_COLUMNS: tuple[tuple[Callable[[], str], Callable[[Entry, tzinfo], object]], ...] = (
-    (lambda: _("Date"), _when("%Y-%m-%d")),
-    (lambda: _("Time"), _when("%H:%M:%S")),
-    (lambda: _("Caller's number"), lambda entry, _zone: entry.caller_number),
-    (lambda: _("Internal number"), lambda entry, _zone: entry.caller_extension),
-    (lambda: _("Caller's name"), lambda entry, _zone: entry.caller_name),
-    (lambda: _("Source"), lambda entry, _zone: entry.source),
-    (lambda: _("Destination"), lambda entry, _zone: entry.destination),
-    (lambda: _("Talk, s"), lambda entry, _zone: entry.talk_s),
-    (lambda: _("Direction"), lambda entry, _zone: str(entry.way)),
-    (lambda: _("Result"), lambda entry, _zone: str(entry.result)),
-    (lambda: _("Decision"), lambda entry, _zone: entry.mode),
-    (lambda: _("Why"), lambda entry, _zone: entry.reason),
-    (lambda: _("Outcome"), lambda entry, _zone: entry.outcome),
-    (lambda: _("Recordings"), lambda entry, _zone: len(entry.recordings)),
-)
-
-
-def _line(cells: Iterable[object]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([_harmless(cell) for cell in cells])
-    return out.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    """A caller's name must not become a formula in somebody's spreadsheet; a number with a plus is none."""
-    if not isinstance(cell, str) or not cell:
-        return cell
-    if cell[0] in "=@\t\r" or (cell[0] in "+-" and not cell[1:].isdigit()):
-        return "'" + cell
-    return cell

@@ -22,10 +22,9 @@ from urllib.parse import urlencode, urlsplit
 from cryptography.fernet import Fernet, InvalidToken
 
 from recorderd.config.sections import Oidc
-from recorderd.errors import ConfigError, RecorderdError
-from recorderd.panel.accounts import LOGIN
+from recorderd.errors import ConfigError
+from recorderd.panel.claims import Identity, ProviderError, found, printable, read_identity
 from recorderd.panel.ports import Departure
-from recorderd.panel.rights import EXTENSION
 
 # Public keys only: with a shared secret among them, a provider's public key could be taken for one.
 ALGORITHMS = (
@@ -49,25 +48,6 @@ _ANSWER_SECONDS = 5.0
 # at least, or a token with an unknown key would be a way to make us ask on and on.
 _METADATA_SECONDS, _FAILURE_SECONDS, _KEYS_SECONDS = 3600.0, 5.0, 60.0
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-
-
-class ProviderError(RecorderdError):
-    """The provider's fault, or of what came in its name; one sentence for the log."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who somebody is by the provider's word. `subject` is its issuer and its `sub`, which no other has.
-
-    `role` and `extension` are None where it has no say in them. `outside`: it has, and gives him no role.
-    """
-
-    subject: str
-    login: str
-    name: str
-    role: str | None
-    extension: str | None
-    outside: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +126,7 @@ class Provider:
         metadata = await self._said_of_itself()
         _check_issuer(query, metadata)
         if "error" in query:
-            raise ProviderError(f"it says {_printable(query['error'])}")
+            raise ProviderError(f"it says {printable(query['error'])}")
         if not query.get("code"):
             raise ProviderError("there is no code")
         claims = await self._redeemed(metadata, query["code"], packed)
@@ -283,14 +263,12 @@ async def _asked(question: Any) -> Any:
     try:
         return await question
     except (httpx2.HTTPError, AuthlibBaseError, ValueError, KeyError, TypeError) as error:
-        raise ProviderError(
-            f"it does not answer: {type(error).__name__}, {_printable(str(error))}"
-        ) from error
+        raise ProviderError(f"it does not answer: {type(error).__name__}, {printable(str(error))}") from error
 
 
 def _check_metadata(metadata: Mapping[str, Any], issuer: str) -> None:
     if metadata.get("issuer") != issuer:
-        raise ProviderError(f"it calls itself {_printable(str(metadata.get('issuer')))}, not {issuer}")
+        raise ProviderError(f"it calls itself {printable(str(metadata.get('issuer')))}, not {issuer}")
     for name in (*_ENDPOINTS, "userinfo_endpoint", "end_session_endpoint"):
         url = metadata.get(name)
         if url is None and name not in _ENDPOINTS:
@@ -307,54 +285,3 @@ def _check_issuer(query: Mapping[str, str], metadata: Mapping[str, Any]) -> None
         raise ProviderError("its answer does not say whose it is")
     if told is not None and told != metadata["issuer"]:
         raise ProviderError("the answer is another issuer's")
-
-
-def read_identity(settings: Oidc, claims: Mapping[str, Any]) -> Identity:
-    """Who these claims make of somebody, read strictly. Raises ProviderError for what cannot be a login here."""
-    login = found(claims, settings.login_claim)
-    if settings.login_claim == "email" and claims.get("email_verified") is not True:
-        raise ProviderError("it has not verified the address")
-    if not isinstance(login, str) or not LOGIN.fullmatch(login.lower()):
-        raise ProviderError(f"its claim {settings.login_claim} is no login: {_printable(repr(login))}")
-    name = claims.get("name")
-    fits = isinstance(name, str) and len(name) <= 100 and name.isprintable()
-    role = _role(settings, found(claims, settings.role_claim)) if settings.role_claim else None
-    extension = None
-    if settings.extension_claim:
-        extension = _extension(settings, found(claims, settings.extension_claim))
-    return Identity(
-        subject=f"{claims['iss']} {claims['sub']}",
-        login=login.lower(),
-        name=str(name) if fits else "",
-        role=role,
-        extension=extension,
-        outside=bool(settings.role_claim) and role is None,
-    )
-
-
-def found(claims: Mapping[str, Any], name: str) -> Any:
-    """The claim of this name; of `realm_access.roles`, what lies at the end of that path. None without."""
-    if name in claims:
-        return claims[name]
-    inner: Any = claims
-    for step in name.split("."):
-        inner = inner.get(step) if isinstance(inner, Mapping) else None
-    return inner
-
-
-def _role(settings: Oidc, said: object) -> str | None:
-    words = said if isinstance(said, list) else [said]
-    return next((role for word, role in settings.roles.items() if word in words), None)
-
-
-def _extension(settings: Oidc, said: object) -> str:
-    if said is None or said == "":
-        return ""
-    text = str(said) if isinstance(said, str | int) and not isinstance(said, bool) else ""
-    if not EXTENSION.fullmatch(text):
-        raise ProviderError(f"its claim {settings.extension_claim} is no extension: {_printable(repr(said))}")
-    return text
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:200])

@@ -12,9 +12,10 @@ from typing import Any
 
 from recorderd.panel.accounts import POWER
 from recorderd.panel.audit import AuditTrail
+from recorderd.panel.claims import Identity, ProviderError
 from recorderd.panel.entrance import EntranceKeeper
 from recorderd.panel.language import LANGUAGES, _
-from recorderd.panel.oidc import Identity, Provider, ProviderError
+from recorderd.panel.oidc import Provider
 from recorderd.panel.ports import Departure, NotFound, Refused, Role, Signed
 from recorderd.store.abc import Store
 from recorderd.store.panel import UserRow
