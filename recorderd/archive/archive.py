@@ -82,7 +82,8 @@ class Archive:
     async def close(self, grace: float = 5.0) -> None:
         """Let queued jobs finish for at most `grace` seconds, then end the worker; no answers after that."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._jobs.join(), grace)
+            async with asyncio.timeout(grace):
+                await self._jobs.join()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -127,7 +128,8 @@ class Archive:
         try:
             process.stdin.write(jobs.dump(command))
             await process.stdin.drain()
-            line = await asyncio.wait_for(process.stdout.readline(), self._job_seconds)
+            async with asyncio.timeout(self._job_seconds):
+                line = await process.stdout.readline()
         except TimeoutError:
             raise AudioError(f"The mixing worker gave no answer in {self._job_seconds:g} s") from None
         except ConnectionError:
@@ -172,7 +174,8 @@ class Archive:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         try:
-            await asyncio.wait_for(_reaped(process), _EXIT_SECONDS)
+            async with asyncio.timeout(_EXIT_SECONDS):
+                await _reaped(process)
         except TimeoutError:
             log.error("the mixing worker %d cannot be killed", process.pid)
 

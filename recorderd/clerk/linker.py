@@ -193,6 +193,7 @@ class Linker:
             except StoreError as error:
                 log.warning("%s", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._missed.wait(), _TABLE_EVERY)
+                async with asyncio.timeout(_TABLE_EVERY):
+                    await self._missed.wait()
                 await asyncio.sleep(_AGAIN)
             self._missed.clear()

@@ -99,7 +99,8 @@ class Notary:
                 self._troubled = True
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _SOON if self._heard else _EVERY)
+                async with asyncio.timeout(_SOON if self._heard else _EVERY):
+                    await self._wake.wait()
 
     async def catch_up(self) -> None:
         """Enter what has no entry though it should: its entry says that it was made on start."""

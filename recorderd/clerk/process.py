@@ -113,7 +113,8 @@ class ClerkProcess:
         """Of this clerk or, should it end, of the next: that one ended is told already. Raises StoreError."""
         for _ in range(_TRIES):
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._up.wait(), self._silent_seconds)
+                async with asyncio.timeout(self._silent_seconds):
+                    await self._up.wait()
             if self._line is None:
                 raise StoreError("The process that stores rows does not come up")
             with suppress(LineCut):

@@ -94,7 +94,8 @@ class Alarms:
             log.warning("the alarm command cannot be run: %s", error)
             return
         try:
-            await asyncio.wait_for(process.communicate(text.encode()), _PATIENCE)
+            async with asyncio.timeout(_PATIENCE):
+                await process.communicate(text.encode())
         except TimeoutError:
             process.kill()
             await process.wait()

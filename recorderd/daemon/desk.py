@@ -121,7 +121,8 @@ class Desk:
             source=source,
             reason=reason,
         )
-        answer = await asyncio.wait_for(asyncio.wrap_future(s.board.press(press)), _ANSWER_SECONDS)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            answer = await asyncio.wrap_future(s.board.press(press))
         return {"outcome": answer.outcome, "reason": answer.reason}
 
     def _find(self, target: str) -> str:

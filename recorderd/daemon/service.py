@@ -202,7 +202,8 @@ class Service:
         """Take up what was open. Rows of before may still be in the journal: they go first."""
         await self.journal.drain(_OPEN_ROWS_SECONDS)
         try:
-            rows = await asyncio.wait_for(self.clerk.open_rows(self.config.node or None), _OPEN_ROWS_SECONDS)
+            async with asyncio.timeout(_OPEN_ROWS_SECONDS):
+                rows = await self.clerk.open_rows(self.config.node or None)
         except (StoreError, TimeoutError) as error:
             self.alarms.say("store", f"What was open before the start is not known: {error}")
             return
@@ -213,8 +214,8 @@ class Service:
     async def _restore_water(self) -> None:
         """Whether no recording was to be begun; where that is not known, the disk will say."""
         with contextlib.suppress(StoreError, TimeoutError):
-            told = await asyncio.wait_for(self.clerk.active_alarms(), _OPEN_ROWS_SECONDS)
-            self.water.adopt(told)
+            async with asyncio.timeout(_OPEN_ROWS_SECONDS):
+                self.water.adopt(await self.clerk.active_alarms())
 
     async def _end(self) -> None:
         await self.link.close()

@@ -82,8 +82,8 @@ class Unheard:
         """A disk that does not answer holds nobody up for long."""
         ended: dict[str, float] = {}
         with contextlib.suppress(TimeoutError):
-            asked = asyncio.to_thread(endings.ends, gone, self._lost_at)
-            ended = await asyncio.wait_for(asked, _DISK_SECONDS)
+            async with asyncio.timeout(_DISK_SECONDS):
+                ended = await asyncio.to_thread(endings.ends, gone, self._lost_at)
         known = {u: min(at, event.at) for u, at in ended.items()}
         held, self._held = self._held or [], None
         for one in (replace(event, ended=known), *held):

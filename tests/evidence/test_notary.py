@@ -240,6 +240,22 @@ async def test_a_key_that_cannot_be_used_is_told_once_and_entries_go_on(world: W
     assert [kind for kind, _ in told] == ["evidence"]
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_it_ends_when_it_is_told_to_though_it_was_woken_at_that_moment(
+    world: World, store: Store, turns: int
+) -> None:
+    notary = notary_of(world, store, shortly_after())
+    running = asyncio.create_task(notary.run())
+    await talked(world, store, 1)
+    await asyncio.sleep(0.5)
+    notary.hear(world.recording(1))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running], timeout=5)
+    assert running.cancelled()
+
+
 async def test_the_archives_file_takes_the_place_of_the_mix_in_the_chain(world: World, store: Store) -> None:
     await talked(world, store, 1)
     await notary_of(world, store, shortly_after()).turn()
