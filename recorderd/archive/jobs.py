@@ -53,6 +53,7 @@ def dump_mix(command: commands.Mix) -> bytes:
                     "forbidden": None if lane.forbidden is None else _pairs(lane.forbidden),
                     "alone": _pairs(lane.alone),
                     "thawed_at": lane.thawed_at,
+                    "seen": lane.seen,
                 }
                 for lane in command.lanes
             ],
@@ -81,6 +82,7 @@ def load_mix(line: bytes) -> commands.Mix:
                     forbidden=None if lane["forbidden"] is None else _stretches(lane["forbidden"]),
                     alone=_stretches(lane["alone"]),
                     thawed_at=None if lane["thawed_at"] is None else float(lane["thawed_at"]),
+                    seen=bool(lane["seen"]),
                 )
                 for lane in job["lanes"]
             ),

@@ -131,7 +131,7 @@ def _open(lane: commands.MixLane, stack: ExitStack) -> _Opened:
 def _wait_for_disks(these: Sequence[commands.MixLane]) -> None:
     """PlaceError while a lane's whole folder is not there: that is a disk, not a file that somebody deleted."""
     for lane in these:
-        if lane.stretches and not Path(lane.path).parent.is_dir():
+        if lane.seen and lane.stretches and not Path(lane.path).parent.is_dir():
             raise PlaceError(f"the folder of {lane.path} is not there")
 
 

@@ -147,6 +147,7 @@ class MixLane:
     `forbidden`: when policy forbade to record it, so that sound which may be from then is left out as well;
     None where that is not known any more: all that is not in `keep`. `alone`: when nobody heard it, so that
     time may be lacking there. `thawed_at`: its disk was frozen until then, and what is lacking is lacking just before.
+    `seen`: its file was there once, for all that is known.
 
     `left`: it belongs on the left of a stereo file; see `core.sides`.
     """
@@ -160,6 +161,7 @@ class MixLane:
     forbidden: tuple[Stretch, ...] | None = None
     alone: tuple[Stretch, ...] = ()
     thawed_at: float | None = None
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ class LiveLane:
     that began then. `silent_ms`: for so long no packet came on its channel. `growing` is what the watcher of its file
     was told last, None if it was told nothing.
     `thawed_at`: its disk was frozen until then, and what Asterisk could not write meanwhile is lacking before.
-    `told`: we heard of its end when it was.
+    `told`: we heard of its end when it was. `seen`: its file was there, for all that is known.
     """
 
     id: str
@@ -82,11 +82,13 @@ class LiveLane:
     restored: bool = False
     thawed_at: float | None = None
     told: bool = True
+    seen: bool = False
     note: str = ""
 
     def advance(self, event: events.Event) -> None:
         """Follow the state table."""
         self.state = LANE[self.state, type(event)]
+        self.seen = self.seen or self.state is S.RECORDING
 
     @property
     def running(self) -> bool:
@@ -154,7 +156,7 @@ class LiveLane:
         lane = cls(row.id, row.uniqueid, row.channel, row.label, row.path, outside)
         lane.state, lane.recording_id, lane.note = row.state, row.recording_id, row.note
         lane.muted = None
-        lane.restored = True
+        lane.restored = lane.seen = True
         lane.stretches = row.stretches
         lane.began = bool(lane.stretches) or row.state in (S.ATTACHED, S.RECORDING, S.STOPPING)
         return lane
@@ -273,6 +275,7 @@ def mix(
                 forbidden=None if lane.restored else _stretches(company.forbidden(lane.uniqueid), lane),
                 alone=() if lane.restored else _stretches(company.alone(lane.uniqueid, lane.spans()), lane),
                 thawed_at=lane.thawed_at,
+                seen=lane.seen,
             )
             for lane, later in ((lane, lanes[n + 1 :]) for n, lane in enumerate(lanes))
         ),

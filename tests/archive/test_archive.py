@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,17 @@ async def test_doing_a_job_again_makes_the_same_file(desk: Desk, tmp_path: Path)
     assert (again.duration_ms, again.size, again.audio) == (first.duration_ms, first.size, first.audio)
     assert (tmp_path / "mix.wav").read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == ["a.wav", "mix.wav"]
+
+
+@pytest.mark.parametrize("seen", [True, False])
+async def test_a_disk_that_is_away_is_waited_for_only_if_there_ever_was_a_file(
+    desk: Desk, tmp_path: Path, seen: bool
+):
+    away = mix_lane(tmp_path / "away" / "b.wav", lane_id="b", grew=((T0, T0 + 1),))
+    job = command(tmp_path / "mix.wav", replace(away, seen=seen), lane(tmp_path, "a"))
+    answer = await desk.mixed(replace(job, patient=True))
+    assert answer.again is seen
+    assert answer.duration_ms == (0 if seen else 2000)
 
 
 async def test_answers_come_in_the_order_of_the_jobs(desk: Desk, tmp_path: Path):

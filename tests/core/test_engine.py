@@ -249,6 +249,9 @@ def test_a_recorder_that_fails_is_alarmed_and_another_takes_over_for_good(fate, 
     play(world, END, 3)
     places = [c.path.split("/")[1] for c in sent(world, commands.MixMonitor)]
     assert places == ["spool", "spool", "spool" if fate == "refuse" else "spare"]
+    (mix,) = world.mixes
+    seen = [lane.seen for lane in mix.lanes if world.rows[Lane, lane.lane_id].uniqueid == uid(CALLEE)]
+    assert seen == [fate == "stall", True], "what never was is not waited for"
 
 
 def test_no_voice_is_taken_twice_while_a_failed_recorder_is_not_gone() -> None:

@@ -74,6 +74,11 @@ def small_disk(folder: Path, options: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def remount(folder: Path, options: str) -> None:
+    """The file system at `folder` is another from now on."""
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+
 # --- Asterisk's manager ---------------------------------------------------------------------------
 
 
@@ -116,16 +121,23 @@ async def test_a_manager_user_without_the_class_system_is_told_in_a_sentence_and
 
 
 @as_root
+@pytest.mark.parametrize("begins", ["before us", "with the call"])
 async def test_where_the_spool_cannot_be_written_it_says_so_and_records_in_the_next_place(
-    asterisk: Asterisk, tmp_path: Path
+    asterisk: Asterisk, tmp_path: Path, begins: str
 ) -> None:
     async with daemon(asterisk, tmp_path) as house:
         await house.daemon.allow(POLICY)
-        with small_disk(house.daemon.lanes, "ro"):
+        with small_disk(house.daemon.lanes, "ro" if begins == "before us" else "rw"):
             await house.daemon.start()
-            assert str(house.daemon.lanes) in await house.daemon.says("cannot be made: Read-only file system")
+            if begins == "before us":
+                assert str(house.daemon.lanes) in await house.daemon.says(
+                    "cannot be made: Read-only file system"
+                )
             async with house.take() as take, house.phones() as phones:
-                call, other = await talk(phones, await phones("101"), await phones("102"), 3.0)
+                one, two = await phones("101"), await phones("102")
+                if begins == "with the call":
+                    remount(house.daemon.lanes, "ro")
+                call, other = await talk(phones, one, two, 3.0)
         # It may have tried the first place once more: what that cost, the ledger says too.
         for spoken in (call, other):
             assert set(spoken.said(call.up_at + 2.0, call.ended_at - 0.1)) <= ears.frames_in(
@@ -170,8 +182,7 @@ async def test_a_file_for_which_there_is_no_room_is_told_and_made_when_there_is(
                 await house.daemon.says("No space left on device")
                 assert house.files() == []
                 assert len([lane for lane in house.lane_files() if lane.suffix == ".wav"]) == 2
-                larger = ["mount", "-o", "remount,size=4m", str(house.daemon.monitor)]
-                await asyncio.to_thread(subprocess.run, larger, check=True)
+                await asyncio.to_thread(remount, house.daemon.monitor, "size=4m")
             for spoken in (call, other):
                 assert ears.heard(take.file, spoken).complete
             assert [row.outcome for row in take.intervals] == [Outcome.RECORDED]
