@@ -56,8 +56,9 @@ Route: TypeAlias = Callable[[wire.Request, House], Steps]
 def consult(request: wire.Request, house: House) -> Steps:
     """Before Dial: tell the dialplan, with one variable, whether and how the call goes on.
 
-    Arguments, or `?callee=&linkedid=&exten=&context=`: whom it is about to call (several joined by `&`), and
-    what a Gosub hides from AGI. The call waits only where it may not connect unrecorded.
+    Arguments, or `?callee=&linkedid=&exten=&context=&monitored=`: whom it is about to call (several joined by `&`),
+    what a Gosub hides from AGI, and whether the dialplan's own recorder was started (anything but empty or 0). The
+    call waits only where it may not connect unrecorded.
     """
     question = question_of(request, at=house.clock())
     advice = house.brain.consult(question)
@@ -81,6 +82,7 @@ def question_of(request: wire.Request, *, at: float) -> events.Consult:
         exten=request.argument(2, "exten") or request.exten,
         context=request.argument(3, "context") or request.context,
         callees=tuple(callee.strip() for callee in callees if callee.strip()),
+        monitored=request.argument(4, "monitored") not in ("", "0"),
     )
 
 

@@ -4,7 +4,7 @@ Owns the talk with Asterisk over pipes and with the daemon over its control sock
 daemon or anything slow: this starts anew for every call. Without an answer within 300 ms it applies the
 fail mode from AstDB, so that the dialplan always finds an advice.
 
-    AGI(recorderd-agi,/consult,<callees>,<linkedid>,<exten>,<context>)
+    AGI(recorderd-agi,/consult,<callees>,<linkedid>,<exten>,<context>,<monitored>)
     AGI(recorderd-agi,/toggle)      and start, stop, pause, resume; `/toggle?from=dialplan` plays no tone
 
 Control socket: `POST /v1/consult`, `POST /v1/armed` and `POST /v1/press`, JSON both ways.
@@ -105,6 +105,7 @@ def consult(asterisk: Asterisk, request: wire.Request) -> None:
         "exten": question.exten,
         "context": question.context,
         "callees": list(question.callees),
+        "monitored": question.monitored,
     }
     try:
         advice = advices.from_mapping(ask("/v1/consult", asked, ANSWER_SECONDS))

@@ -58,6 +58,7 @@ CONSULT = {
     "exten": Field(door.text, ""),
     "context": Field(door.text, ""),
     "callees": Field(door.texts, ()),
+    "monitored": Field(door.flag, False),
 }
 EXPLAIN = {
     "caller": Field(door.named, required=True),

@@ -61,7 +61,7 @@ class Channel:
 
     `called`: it was dialled; otherwise it dialled. `ringing` are the channels it is dialling now, `rung_by`
     the channel that dials it, and `consulted` whom the dialplan said it would dial. `dialled` are the numbers
-    it asked for, first one first.
+    it asked for, first one first. `monitored`: we know of every recorder of others that was started on it until now.
     """
 
     uniqueid: str
@@ -82,6 +82,7 @@ class Channel:
     ringing: tuple[str, ...] = ()
     rung_by: str | None = None
     consulted: tuple[str, ...] = ()
+    monitored: bool = False
 
     def party(self) -> Party:
         """This channel as a party of a conversation."""

@@ -333,6 +333,8 @@ class Engine:
     def _follow_calls(self, event: events.Event) -> set[str]:
         touched = self.calls.apply(event)
         self.recorder.follow_bridges(touched, event.at)
+        if isinstance(event, events.Consult) and event.monitored:
+            self.foreign.foretold(event)
         if self.settings.offer_feature and isinstance(
             event, events.DialBegin | events.Pickup | events.Consult
         ):

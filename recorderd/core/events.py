@@ -301,7 +301,10 @@ class Mixed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consult(Event):
-    """The dialplan asks before Dial: `uniqueid` is about to call `callees` (extensions or numbers)."""
+    """The dialplan asks before Dial: `uniqueid` is about to call `callees` (extensions or numbers).
+
+    `monitored`: somebody else's MixMonitor was started on it before, and Asterisk's event may be on its way still.
+    """
 
     channel: str
     uniqueid: str
@@ -310,6 +313,7 @@ class Consult(Event):
     exten: str
     context: str
     callees: tuple[str, ...]
+    monitored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,15 +30,17 @@ _REMEMBERED = 1000
 class ForeignRecorder:
     """Somebody else's MixMonitor on a channel. `ids` are the MixMonitorIDs it may have, the likeliest first.
 
-    `asked_at`: what it is was asked then and not answered yet; `unanswered`: nor will be. `heard`: we were told of its
-    start, and its file is new. `linked`: its file was taken for a recording. `failed`: that file does not come, or does
-    not grow. `stopping_since`: its stop was asked for. `ended_at` is when it was over. `not_alone`:
-    nobody told us for a while, so that another may run beside it.
+    `foretold`: the dialplan spoke of it, and Asterisk's event of its start is still to come. `asked_at`: what it is was
+    asked then and not answered yet; `unanswered`: nor will be. `heard`: we were told of its start, and its file is new.
+    `linked`: its file was taken for a recording. `failed`: that file does not come, or does not grow.
+    `stopping_since`: its stop was asked for. `ended_at` is when it was over. `not_alone`: nobody told us for a while,
+    so that another may run beside it.
     """
 
     uniqueid: str
     ids: tuple[str, ...] = ()
     path: str = ""
+    foretold: bool = False
     asked_at: float | None = None
     unanswered: bool = False
     heard: bool = True
@@ -179,8 +181,30 @@ class ForeignRecorders:
 
     def started(self, event: events.MixMonitorStart) -> None:
         """One begins: ask what it is."""
-        if event.uniqueid in self._calls.channels:
-            recorder = ForeignRecorder(event.uniqueid, asked_at=event.at)
+        for recorder in self._on.get(event.uniqueid, ()):
+            if recorder.foretold:
+                recorder.foretold = False
+                return
+        self._begin(event)
+
+    def foretold(self, event: events.Consult) -> None:
+        """One began before the dialplan asked us: unless we know of it, its event comes after the question.
+
+        Two connections race here. Without this one of ours would be started in between: by then nobody could tell any
+        more which file the other writes, for ours empties MIXMONITOR_FILENAME.
+        """
+        channel = self._calls.channels.get(event.uniqueid)
+        if channel is not None and not channel.monitored:
+            self._begin(event, foretold=True)
+
+    def is_foretold(self, uniqueid: str) -> bool:
+        """Asterisk's next event of a start there is of one of which we know."""
+        return any(recorder.foretold for recorder in self._on.get(uniqueid, ()))
+
+    def _begin(self, event: events.MixMonitorStart | events.Consult, *, foretold: bool = False) -> None:
+        if channel := self._calls.channels.get(event.uniqueid):
+            channel.monitored = True
+            recorder = ForeignRecorder(event.uniqueid, asked_at=event.at, foretold=foretold)
             self._on.setdefault(event.uniqueid, []).append(recorder)
             self._out.do(commands.LookAtForeign(uniqueid=event.uniqueid))
 
@@ -262,6 +286,7 @@ class ForeignRecorders:
             for recorder in there:
                 recorder.unanswered = recorder.unanswered or recorder.asked_at is not None
                 recorder.asked_at = recorder.stopping_since = None
+                recorder.foretold = False
                 recorder.not_alone = True
 
     def restore(self, path: str, uniqueids: Iterable[str], ended_at: float | None) -> ForeignRecorder:
@@ -276,6 +301,8 @@ class ForeignRecorders:
     def adopt(self, channels: Iterable[events.LiveChannel], at: float) -> None:
         """Take what all live channels' variables say; one whose channel is gone has ended with it."""
         listed = {live.uniqueid: live for live in channels}
+        for uniqueid in listed:
+            self._calls.channels[uniqueid].monitored = True
         lost = {r.path: r for there in self._on.values() for r in there if r.path}
         for live in listed.values():
             if not live.foreign_file and not live.foreign_ids:

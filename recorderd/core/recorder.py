@@ -220,8 +220,9 @@ class Recorder:
     # --- facts ---------------------------------------------------------------------------------
 
     def monitor_started(self, event: events.MixMonitorStart) -> set[str]:
-        """Ours if we are waiting for one there, else somebody else's; return its channel."""
-        if lane_id := self._starting.take(event.uniqueid):
+        """Somebody else's if the dialplan foretold it, ours if we are waiting for one there; return its channel."""
+        foretold = self._foreign.is_foretold(event.uniqueid)
+        if not foretold and (lane_id := self._starting.take(event.uniqueid)):
             if lane := self.lanes.get(lane_id):
                 self._begin(lane, event.at)
         else:

@@ -130,6 +130,7 @@ def _consult(at: float, words: list[str], more: Fields) -> events.Event:
         exten=more.get("ext", callees[0]),
         context="from-phones",
         callees=tuple(callees),
+        monitored="monitored" in more,
     )
 
 

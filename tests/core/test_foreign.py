@@ -13,7 +13,7 @@ from recorderd.core.intervals import overlap
 from recorderd.core.policy import Mode
 from recorderd.core.rows import Interval, Lane, Outcome, Recording, RecordingState
 from tests.core.people import A, D, N, chooses, policy
-from tests.core.tape import press, uid
+from tests.core.tape import press, tape, uid
 from tests.core.test_calls import ANSWER, END, RING
 from tests.core.test_engine import CALLEE, CALLER, on, play, sent
 from tests.core.world import SETTINGS, Monitor, World
@@ -53,6 +53,12 @@ def test_left_alone_both_run() -> None:
     assert not sent(world, commands.StopForeign)
 
 
+def consult(world: World) -> None:
+    """The dialplan asks for the caller, on whom somebody's recorder was started; this overtakes what AMI tells."""
+    for question in tape(f"consult {CALLER} 102 monitored=yes", start=world.now):
+        world.hear(question)
+
+
 def test_linked_its_file_is_the_recording_and_ours_never_start() -> None:
     world = world_of("link")
     theirs = freepbx(world, NEW, REST + ANSWER)
@@ -71,6 +77,39 @@ def test_linked_its_file_is_the_recording_and_ours_never_start() -> None:
     names = {c.value for c in sent(world, commands.Setvar) if c.variable == "CDR(recordingfile)"}
     assert names == {recording.name}
     assert not world.alarms
+
+
+@pytest.mark.parametrize("late", [0.0, 0.001, 0.3])
+def test_the_dialplan_may_speak_of_their_recorder_before_asterisk_does(late: float) -> None:
+    world = world_of("link")
+    play(world, NEW)
+    world.lag = 1
+    theirs = world.foreign_monitor(uid(CALLER), named=True)
+    consult(world)
+    world.wait(late)
+    world.lag = 0
+    world.flush()
+    world.wait(0.005)
+    play(world, REST + ANSWER, 3.0)
+    play(world, END, 3)
+    assert not sent(world, commands.MixMonitor)
+    (recording,) = world.saved(Recording)
+    assert f"/spool/monitor/{recording.folder}/{recording.name}" == theirs.path
+    (interval,) = intervals(world)
+    assert interval.outcome is Outcome.RECORDED
+    assert not world.alarms
+
+
+def test_of_what_the_dialplan_says_nothing_is_new_that_asterisk_told_before() -> None:
+    world = world_of("link")
+    play(world, NEW)
+    world.foreign_monitor(uid(CALLER), named=True)
+    world.wait(0.005)
+    world.stop_newest(uid(CALLER))
+    consult(world)
+    play(world, REST + ANSWER, 3.0)
+    assert len(ours(world)) == 2
+    assert not world.engine.recorder.foreign(uid(CALLER))
 
 
 def test_what_a_linked_file_holds_from_before_the_talk_is_counted_from_its_end() -> None:

@@ -248,6 +248,7 @@ class Life(RuleBasedStateMachine):
                     exten=callee.partition("/")[2],
                     context="from-phones",
                     callees=(callee.partition("/")[2],),
+                    monitored=bool(self.world.truth.channels[caller.uniqueid].foreign_file),
                 )
             )
 

@@ -442,6 +442,7 @@ class World:
         monitor = Monitor(self._address(), command.path, command.lane_id, healthy=fate != "stall")
         self.truth.attach(chan, monitor, self.now)
         chan.lane_id, chan.mixmonitor_id = command.lane_id, monitor.mixmonitor_id
+        chan.foreign_file = ""  # MIXMONITOR_FILENAME: ours have no main file
         if fate != "ghost":
             self.files.add(command.path)
         started = events.LaneStarted(at=0.0, lane_id=command.lane_id, mixmonitor_id=monitor.mixmonitor_id)
