@@ -301,8 +301,8 @@ class ForeignRecorders:
     def adopt(self, channels: Iterable[events.LiveChannel], at: float) -> None:
         """Take what all live channels' variables say; one whose channel is gone has ended with it."""
         listed = {live.uniqueid: live for live in channels}
-        for uniqueid in listed:
-            self._calls.channels[uniqueid].monitored = True
+        for channel in filter(None, map(self._calls.channels.get, listed)):
+            channel.monitored = True
         lost = {r.path: r for there in self._on.values() for r in there if r.path}
         for live in listed.values():
             if not live.foreign_file and not live.foreign_ids:

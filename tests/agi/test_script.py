@@ -122,6 +122,7 @@ def test_it_asks_the_daemon_and_sets_one_variable(control: Control) -> None:
                 "exten": "601",
                 "context": "from-phones",
                 "callees": ["102", "103"],
+                "monitored": False,
             },
         )
     ]
