@@ -72,7 +72,7 @@ def test_a_press_is_answered_as_the_table_says(before: tuple[str, bool, str], an
     ]
 
 
-@pytest.mark.parametrize(("masked", "action"), product((True, False), ("pause", "resume")))
+@pytest.mark.parametrize(("masked", "action"), [*product((True, False), ("pause", "resume"))])
 def test_a_pause_and_its_end_are_idempotent(masked: bool, action: str) -> None:
     found = talk("always", masked=masked)
     told, _, _ = ask(found, action)

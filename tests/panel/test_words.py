@@ -11,7 +11,7 @@ import pytest
 
 from recorderd.core import recordings
 from recorderd.core.conditions import CONDITIONS
-from recorderd.core.ledger import UNPROMPTED
+from recorderd.core.judging import UNPROMPTED
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy, Rule, Situation, decide
 from recorderd.core.rows import Direction, Party
 from recorderd.panel import language
