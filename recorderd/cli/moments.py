@@ -6,11 +6,12 @@ Aware throughout: a time without a zone is in the PBX's own.
 from __future__ import annotations
 
 import re
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from recorderd.cli.command import Wrong
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
 def moment(text: str, now: float, zone: tzinfo) -> float:
@@ -30,18 +31,22 @@ def moment(text: str, now: float, zone: tzinfo) -> float:
 
 
 def since(text: str, now: float, zone: tzinfo) -> float:
-    """The same, and `today`, or a time ago: `90s`, `30m`, `24h`, `7d`, `2w`."""
+    """The same, and `today` or `yesterday` (from midnight on), or a time ago: `90s`, `30m`, `24h`, `7d`, `2w`."""
     words = text.strip().lower()
     ago = re.fullmatch(r"(\d{1,6})([smhdw])", words)
     if ago:
         return now - int(ago[1]) * _UNITS[ago[2]]
-    if words == "today":
-        midnight = datetime.fromtimestamp(now, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        return midnight.timestamp()
+    if words in _DAYS_AGO:
+        midnight = datetime.fromtimestamp(now, zone).replace(
+            hour=0, minute=0, second=0, microsecond=0, fold=0
+        )
+        return (midnight - timedelta(days=_DAYS_AGO[words])).timestamp()
     try:
         return moment(text, now, zone)
     except Wrong as error:
-        raise Wrong(f"{text!r} is not a time such as 24h, 7d, today or 2026-11-23 10:30") from error
+        raise Wrong(
+            f"{text!r} is not a time such as 24h, 7d, today, yesterday or 2026-11-23 10:30"
+        ) from error
 
 
 def written(at: float | None, zone: tzinfo) -> str:

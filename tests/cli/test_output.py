@@ -53,6 +53,12 @@ def test_since_may_be_a_time_ago(text: str, ago: int) -> None:
     assert moments.since(text, NOW, BERLIN) == NOW - ago
 
 
+def test_yesterday_begins_at_its_midnight_even_where_a_day_has_23_hours() -> None:
+    noon = datetime(2026, 3, 30, 12, 0, tzinfo=BERLIN).timestamp()
+    assert moments.since("yesterday", noon, BERLIN) == datetime(2026, 3, 29, tzinfo=BERLIN).timestamp()
+    assert moments.since("Today", noon, BERLIN) - moments.since("yesterday", noon, BERLIN) == 23 * 3600
+
+
 @pytest.mark.parametrize(
     ("text", "instant"),
     [
@@ -69,7 +75,7 @@ def test_a_time_without_a_zone_is_the_pbxs(text: str, instant: datetime) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "25:00", "2026-13-01", "-5m", "5y", "9999999h", "0001-01-01"]
+    "text", ["", "tomorrow", "25:00", "2026-13-01", "-5m", "5y", "9999999h", "0001-01-01"]
 )
 def test_what_is_no_time_is_one_sentence(text: str) -> None:
     with pytest.raises(Wrong, match="is not a time such as"):

@@ -6,11 +6,12 @@ import json
 import re
 import shlex
 from collections.abc import Collection
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
-from recorderd.cli import main
+from recorderd.cli import main, moments
 from recorderd.cli.program import parser
 from recorderd.config.load import parse
 from recorderd.config.sections import key_paths
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 COOKBOOK = ROOT / "docs" / "policy.md"
 MANUAL = ROOT / "docs" / "man" / "recorderd.1"
+NOW = 1_795_416_000.0
 SECTIONS = {path.partition(".")[0] for path in key_paths()}
 
 
@@ -56,7 +58,9 @@ def commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), commands())
 def test_each_command_is_one_that_the_program_takes(page: str, line: str) -> None:
     assert shlex.split(line)[0] == "recorderd", page
-    parser().parse_args(shlex.split(line)[1:])
+    args = parser().parse_args(shlex.split(line)[1:])
+    for time in filter(None, (getattr(args, name, None) for name in ("since", "until", "at"))):
+        moments.since(time, NOW, UTC)
 
 
 def snippets(heads: Collection[str]) -> list[tuple[str, str]]:
