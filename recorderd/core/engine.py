@@ -603,10 +603,10 @@ class Engine:
         ) in self.talks.talks.values():  # of before a restart, or waiting for what nobody will tell now
             if talk.decision is None or talk.interval is None:
                 touched |= talk.channels
-        self._think_all(touched, at, found=True)
-        self._plan_all(replan - touched, at)
         if not self.deaf:  # it may have been lost again meanwhile
             self.recorder.hears_again()
+        self._think_all(touched, at, found=True)
+        self._plan_all(replan - touched, at)
 
     def restore(
         self,

@@ -181,6 +181,7 @@ class Recorder:
         if lane is not None and self._places.frozen(lane.path):
             self._held[lane_id] = _Held(uniqueid, mixmonitor_id, lane.path, replaced)
             return
+        self._held.pop(lane_id, None)
         self._stopping.add(lane_id, uniqueid)
         stop = commands.StopMixMonitor(
             lane_id=lane_id, uniqueid=uniqueid, mixmonitor_id=mixmonitor_id, replaced=replaced
@@ -188,8 +189,9 @@ class Recorder:
         self.out.do(stop)
 
     def _clear(self, lane_id: str, uniqueid: str, mixmonitor_id: str, replaced: bool = False) -> None:
+        """`replaced`: another may run beside it; only where none does, none may begin before it is gone."""
         self._clearing[lane_id] = _Clearing(uniqueid, mixmonitor_id, replaced)
-        if not replaced:
+        if not replaced or uniqueid not in self._on:
             self._clearing_on.add(lane_id, uniqueid)
         self._send_stop(lane_id, uniqueid, mixmonitor_id, replaced)
 
@@ -312,7 +314,7 @@ class Recorder:
         self._starting.forget(uniqueid)
         self._stopping.forget(uniqueid)
         for lane_id in self._clearing_on.forget(uniqueid):
-            del self._clearing[lane_id]
+            self._clearing.pop(lane_id, None)
 
     def follow_bridges(self, touched: Iterable[str], at: float) -> None:
         """A lane's file grows while its channel is in a bridge: note from when to when."""
@@ -461,7 +463,6 @@ class Recorder:
         for lane_id, held in list(self._held.items()):
             if self._places.frozen(held.path):
                 continue
-            del self._held[lane_id]
             lane = self.lanes.get(lane_id)
             if lane is not None and lane.state is LaneState.STOPPING:
                 self._send_stop(lane_id, held.uniqueid, held.mixmonitor_id)

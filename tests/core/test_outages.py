@@ -188,6 +188,22 @@ def test_where_another_took_over_the_one_on_the_frozen_disk_is_stopped_after_it_
         assert old.keep[-1].end == new.stretches[0].start, "no word is there twice"
 
 
+def test_what_a_frozen_disk_kept_from_being_stopped_while_we_were_deaf_goes_before_another_comes() -> None:
+    world = talking()
+    world.lose_link()
+    world.wait(0.2)
+    world.freeze(LANES)
+    world.wait(1.0)
+    world.thaw()
+    world.wait(0.2)
+    world.regain_link()  # the model itself holds that no voice is taken twice
+    world.wait(1.0)
+    assert [len(world.truth.channels[uid(token)].monitors) for token in ("101-00", "102-01")] == [1, 1]
+    world.play(tape(END, world.now))
+    world.wait(2.0)
+    assert sum(row.missing_ms for row in intervals(world)) < 20
+
+
 @pytest.mark.parametrize("seconds", [1.0, 2.046])
 def test_when_a_talk_ended_that_a_frozen_disk_kept_us_from_hearing_of_its_files_tell(seconds: float) -> None:
     """But not where they end with a step of Asterisk's buffer: then the disk may have kept the rest from them."""
