@@ -8,7 +8,7 @@ sound.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 
 TONES = 4
 _ORDER = 11  # 3**11 frames of 20 ms: 59 minutes before numbers repeat
+_TAPS = (2, 1, 0, 0, 2, 0, 0, 2, 1, 2, 1)  # a primitive polynomial: its period is 3**11 - 1
+_TURN = (
+    13  # begins behind the zeros, with a step that is not what the last tone would need to be the first again
+)
 CYCLE = 3**_ORDER  # frame numbers are counted modulo this
 _UNIQUE = _ORDER + 1  # so many frames in a row have one place in the cycle
 _SURE = 20  # so many have it even though a jump may lie among them
@@ -26,7 +30,7 @@ _NEAR = 6  # a recorder may run ahead or behind by so many frames
 @cache
 def code() -> NDArray[np.int8]:
     """The tone of each frame of the cycle, the same for every voice."""
-    steps = np.fromiter(_lyndon_words(3, _ORDER), np.int64) + 1
+    steps = np.array(_shift_register()) + 1
     return (np.cumsum(steps) % TONES)[:CYCLE].astype(np.int8)
 
 
@@ -34,18 +38,18 @@ def tone_of(number: int) -> int:
     return int(code()[number % CYCLE])
 
 
-def _lyndon_words(symbols: int, order: int) -> Iterable[int]:
-    """The de Bruijn sequence of `order`, as Lyndon words end to end (Fredricksen, Kessler, Maiorana)."""
-    word = [-1]
-    while word:
-        word[-1] += 1
-        if order % len(word) == 0:
-            yield from word
-        length = len(word)
-        while len(word) < order:
-            word.append(word[-length])
-        while word and word[-1] == symbols - 1:
-            word.pop()
+def _shift_register() -> list[int]:
+    """A de Bruijn sequence of 0, 1, 2: each `_ORDER` in a row once. Neighbourhoods have nothing in common.
+
+    The one of Lyndon words has as well each row of eleven once, but neighbours that are nearly alike: where frames
+    were lost, what was left fitted elsewhere, fifteen frames of it seen. A linear feedback register over three
+    elements with a primitive polynomial goes through all rows but that of zeros, which is put in.
+    """
+    state, row = [0] * (_ORDER - 1) + [1], [0]
+    for _ in range(CYCLE - 1):
+        row.append(state[0])
+        state = [*state[1:], sum(tap * each for tap, each in zip(_TAPS, state, strict=True)) % 3]
+    return row[_TURN:] + row[:_TURN]
 
 
 @cache

@@ -98,7 +98,7 @@ def astray(runs: Sequence[Run]) -> set[int]:
         if i in sure:
             continue
         beside = [*[j for j in sure if j < i][-1:], *[j for j in sure if j > i][:1]]
-        if not any(abs(_apart_ms(run, numbered[j])) < FRAME_MS * 1.5 for j in beside):
+        if not any(abs(_apart_ms(run, numbered[j])) < FRAME_MS / 2 for j in beside):
             found.update(frames_of([run]))
     return found
 

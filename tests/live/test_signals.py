@@ -205,31 +205,33 @@ def test_noise_has_no_voices():
     assert all(runs == [] for runs in hear(noise).values())
 
 
-@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("closed_up", [True, False])
-def test_frames_keep_their_numbers_through_5_percent_of_loss(seed, closed_up):
-    rng = np.random.default_rng(seed)
-    kept = [number for number in range(5000, 6500) if rng.random() > 0.05]
-    signal = Signal(2)
-    if closed_up:
-        sound = np.concatenate([signal.frames(number, 1) for number in kept])
-    else:
-        sound = mix(30_000, *((20 * (number - 5000), signal.frames(number, 1)) for number in kept))
-    runs = hear(through_ulaw(sound), [2], near=4990)[2]
-    heard = frames_of(runs)
-    wrong = set(heard) - set(kept)
-    assert len(missing(runs, kept)) <= 3  # a frame alone between two lost ones may be told amiss
-    assert len(wrong) <= 3
-    assert heard == sorted(heard)
+def test_frames_keep_their_numbers_through_5_percent_of_loss(closed_up):
+    """A frame alone between two lost ones may be told amiss: three of 1,500, over a dozen sounds."""
+    signal, amiss, wrong, sounds = Signal(2), 0, 0, 12
+    for seed in range(sounds):
+        rng = np.random.default_rng(seed)
+        kept = [number for number in range(5000, 6500) if rng.random() > 0.05]
+        if closed_up:
+            sound = np.concatenate([signal.frames(number, 1) for number in kept])
+        else:
+            sound = mix(30_000, *((20 * (number - 5000), signal.frames(number, 1)) for number in kept))
+        runs = hear(through_ulaw(sound), [2], near=4990)[2]
+        heard = frames_of(runs)
+        amiss += len(missing(runs, kept))
+        wrong += len(set(heard) - set(kept))
+        assert heard == sorted(heard)
+    assert amiss <= 3 * sounds
+    assert wrong <= 3 * sounds
 
 
 def test_frames_at_a_seam_that_sound_like_others_are_told_as_ambiguous():
-    """Seen: 1881 to 1888, cut off where 2120 follows, were heard as 2112 to 2119, which nobody may keep."""
+    """Those of 6480 to 6497, cut off where 6733 follows, are heard as 6728 to 6732, which nobody may keep."""
     voice = Signal(1)
-    talk = (voice.frames(1583, 210), silence(280), voice.frames(1873, 16)[:-28], voice.frames(2120, 211))
-    runs = hear(np.concatenate([*talk, silence(100)]), [1], near=1582)[1]
-    taken_for = set(frames_of(runs)) - {*range(1583, 1793), *range(1873, 1889), *range(2120, 2331)}
-    assert taken_for == set(range(2112, 2120)), "what this is about"
+    talk = (voice.frames(6190, 210), silence(280), voice.frames(6480, 18)[:-50], voice.frames(6733, 211))
+    runs = hear(np.concatenate([*talk, silence(100)]), [1], near=6189)[1]
+    taken_for = set(frames_of(runs)) - {*range(6190, 6400), *range(6480, 6498), *range(6733, 6944)}
+    assert taken_for == set(range(6728, 6733)), "what this is about"
     assert ambiguous(runs) == taken_for
 
 
@@ -244,13 +246,12 @@ def test_frames_away_from_a_seam_and_a_seam_of_neighbours_are_certain():
 @pytest.mark.parametrize(
     ("first", "before", "lost", "cut", "second"),
     [
-        (4483, 209, 7, (4, 50, 17), 5001),
-        (4783, 198, 4, (4, 40, 9), 5266),
-        (6463, 202, 7, (7, 148, 63), 6942),
-        (6865, 204, 6, (8, 45, 74), 7379),
-        (8320, 205, 1, (7, 81, 1), 8811),
-        (4003, 206, 4, (8, 15, 79), 4494),
-        (6739, 202, 1, (8, 51, 36), 7255),
+        (2887, 199, 8, (7, 94, 83), 3385),
+        (4431, 202, 4, (5, 14, 64), 4906),
+        (7456, 201, 2, (6, 33, 93), 7920),
+        (8752, 200, 1, (6, 108, 49), 9212),
+        (2390, 211, 8, (7, 88, 2), 2859),
+        (8949, 211, 5, (5, 36, 14), 9467),
     ],
 )
 @pytest.mark.parametrize("silent", [0, 80])
@@ -267,12 +268,24 @@ def test_what_the_ear_reads_into_a_few_cut_frames_at_a_seam_is_told_as_astray(
     assert wrong <= astray(runs) | ambiguous(runs), "nothing of the pause is in this sound"
 
 
-def test_at_least_80_ms_of_a_pause_are_read_where_there_are_none() -> None:
+def test_120_ms_of_a_pause_are_read_where_there_are_none() -> None:
     voice = Signal(1)
-    island = voice.frames(6463 + 209, 7)[148 : 7 * FRAME - 63]
-    sound = np.concatenate([voice.frames(6463, 202), island, voice.frames(6942, 200), silence(100)])
-    runs = hear(sound, [1], near=6463)[1]
-    assert {*range(6803, 6807)} <= set(frames_of(runs)) - ambiguous(runs)
+    island = voice.frames(4431 + 206, 5)[14 : 5 * FRAME - 64]
+    sound = np.concatenate([voice.frames(4431, 202), island, voice.frames(4906, 200), silence(100)])
+    runs = hear(sound, [1], near=4431)[1]
+    assert {*range(4830, 4836)} <= set(frames_of(runs)) - ambiguous(runs)
+
+
+def test_frames_that_are_left_of_a_talk_with_losses_are_not_heard_as_a_dozen_others() -> None:
+    """Seen: 1799 to 1803, 1807 to 1811 and 1815 to 1818, closed up, were heard as 1848 to 1862, said in the pause."""
+    voice = Signal(1)
+    left = [*range(1771, 1776), *range(1799, 1804), *range(1807, 1812), *range(1815, 1819)]
+    talk = [voice.frames(1495, 210), silence(280), voice.frames(1725, 30), silence(220)]
+    talk += [voice.frames(number, 1) for number in left]
+    talk += [voice.frames(1819, 1)[:57], silence(20), voice.frames(2059, 210), silence(100)]
+    runs = hear(np.concatenate(talk), [1], near=1490)[1]
+    pause = {*range(1845, 2059)}
+    assert not (set(frames_of(runs)) & pause) - ambiguous(runs) - astray(runs)
 
 
 @pytest.mark.parametrize("extra", [2, 3, 5, 20])
