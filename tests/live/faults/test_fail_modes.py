@@ -50,7 +50,7 @@ class House:
     cluster: Cluster
 
 
-@pytest.fixture(scope="module", params=[22, 16])
+@pytest.fixture(scope="module", params=[22, pytest.param(16, marks=pytest.mark.full)])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder, port = tmp_path_factory.mktemp("modes"), free_port()
     policy = {

@@ -60,7 +60,7 @@ def webhook() -> Iterator[Webhook]:
     hook.close()
 
 
-@pytest.fixture(scope="module", params=[22, 16])
+@pytest.fixture(scope="module", params=[22, pytest.param(16, marks=pytest.mark.full)])
 def house(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, webhook: Webhook
 ) -> Iterator[Scene]:

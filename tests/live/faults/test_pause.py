@@ -26,7 +26,7 @@ _LIMIT = 5
 _SLACK = 0.35  # the code itself takes 0.3 s of keys, and a busy machine some
 
 
-@pytest.fixture(scope="module", params=[22, 16])
+@pytest.fixture(scope="module", params=[22, pytest.param(16, marks=pytest.mark.full)])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     daemon = {"feature": {"pause": "recorderd-pause", "longest_pause": _LIMIT}}
     folder = tmp_path_factory.mktemp("pause")

@@ -42,7 +42,7 @@ POLICY = {
 }
 
 
-@pytest.fixture(scope="module", params=[22, 16])
+@pytest.fixture(scope="module", params=[22, pytest.param(16, marks=pytest.mark.full)])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     options = {
         "dialplan": ASKING,

@@ -6,7 +6,7 @@ FreePBX forces the calls of 101, 103 and 105, whatever recorderd's policy says.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,13 +41,13 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield played
 
 
-def beside(*choices: str, on_16: Sequence[str] = ("leave", "link", "replace")) -> pytest.MarkDecorator:
-    """These choices on 22; those of them on 16 that are not in `on_16` only in the full run."""
+def beside(*choices: str) -> pytest.MarkDecorator:
+    """These choices on 22, and `link`, which knows most of Asterisk, on 16 too; the others there in the full run."""
     params = [
         pytest.param(
             (version, choice),
             id=f"{choice}-{version}",
-            marks=[pytest.mark.full] if version == 16 and choice not in on_16 else [],
+            marks=[pytest.mark.full] if version == 16 and choice != "link" else [],
         )
         for choice in choices
         for version in (22, 16)
@@ -56,7 +56,6 @@ def beside(*choices: str, on_16: Sequence[str] = ("leave", "link", "replace")) -
 
 
 everywhere = beside("leave", "link", "replace")
-everywhere_once = beside("leave", "link", "replace", on_16=["link"])
 
 
 def theirs(take: Take) -> list[Path]:
@@ -184,7 +183,7 @@ async def recording(house: Scene) -> bool:
     return bool((await house.daemon.status())["calls"]["recording"])
 
 
-@everywhere_once
+@everywhere
 @forgiving
 async def test_freepbxs_own_one_touch_in_a_call_on_demand_is_its_own_affair(house: Scene) -> None:
     async with house.take() as take, house.phones() as phones:
@@ -275,7 +274,7 @@ async def test_a_link_outlives_the_daemon(house: Scene) -> None:
     assert [i.outcome for i in take.intervals] == [Outcome.RECORDED]
 
 
-@everywhere_once
+@everywhere
 @forgiving
 async def test_a_recorder_that_ran_before_we_started_is_known_and_stopped_where_never_is_said(
     house: Scene,
@@ -293,7 +292,7 @@ async def test_a_recorder_that_ran_before_we_started_is_known_and_stopped_where_
     assert not late & ears.frames_in(file, call, call.up_at)
 
 
-@everywhere_once
+@everywhere
 @forgiving
 @pytest.mark.parametrize("number", ["600", "601", "602"])
 async def test_groups_through_local_channels_are_recorded_and_accounted(house: Scene, number: str) -> None:
@@ -313,7 +312,7 @@ async def test_groups_through_local_channels_are_recorded_and_accounted(house: S
     assert made.linked is (choice(house) == "link" and number != "600")
 
 
-@everywhere_once
+@everywhere
 @forgiving
 async def test_a_group_that_is_never_recorded_is_not_on_a_local_channel_either(house: Scene) -> None:
     await house.daemon.allow({**POLICY, "102": "never"})
