@@ -17,7 +17,7 @@ from recorderd.core.rows import Interval, Outcome, RecordingState
 
 UNPROMPTED = "the prompt before the call could not be played"
 _UNPROMPTED = 1000
-_FAULTS = frozenset((Outcome.PARTIAL, Outcome.NOT_RECORDED, Outcome.RECORDED_IN_ERROR))
+FAULTS = frozenset((Outcome.PARTIAL, Outcome.NOT_RECORDED, Outcome.RECORDED_IN_ERROR))
 # Who says nothing for so long has perhaps no voice.
 _WHILE_MS = 5000
 
@@ -43,7 +43,7 @@ class Judge:
         if any(party.uniqueid in self._unprompted for party in interval.parties):
             interval = replace(interval, note="; ".join(filter(None, (interval.note, UNPROMPTED))))
         self._out.do(commands.Save(row=replace(interval, outcome=outcome)))
-        if outcome in _FAULTS:
+        if outcome in FAULTS:
             who = _names(interval)
             lost = f", {interval.missing_ms} ms are missing" if interval.missing_ms else ""
             at = interval.ended_at or interval.started_at

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from recorderd.core import ledger
+from recorderd.core import judging
 from recorderd.daemon import archivist, water
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def literal_kinds() -> Iterator[str]:
 
 
 def test_every_alarm_of_the_code_is_explained_and_no_other() -> None:
-    raised = {*literal_kinds(), *archivist.KINDS, water.KIND, *map(str, ledger._FAULTS)}
+    raised = {*literal_kinds(), *archivist.KINDS, water.KIND, *map(str, judging.FAULTS)}
     raised = {kind for kind in raised if not kind.endswith(GOOD_NEWS)}
     table = (ROOT / "docs" / "operations.md").read_text().partition("## Alarms")[2]
     explained = re.findall(r"^\| `([\w-]+)` \|", table, re.M)
