@@ -1,6 +1,6 @@
 """The funnel: every fact goes in here, every command comes out, and a recording is decided nowhere else.
 
-It is level-triggered. An event updates what we know; then `_plan` compares what should be recorded with what
+It is level-triggered. An event updates what we know; then the plan compares what should be recorded with what
 is being recorded and asks for the difference. One path serves an answered call, a transfer, a policy change,
 a lost link and a restart.
 
@@ -25,9 +25,10 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from recorderd.core import commands, events, filenames, hearing, presses
+from recorderd.core import commands, events, hearing, presses
+from recorderd.core.arming import Arming
 from recorderd.core.calls import Calls
-from recorderd.core.channels import Channel, Names
+from recorderd.core.channels import Names
 from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
 from recorderd.core.dealing import Dealing, Foreign
 from recorderd.core.deciding import Decider, by_the_clock
@@ -37,18 +38,16 @@ from recorderd.core.judging import Judge
 from recorderd.core.ledger import Ledger
 from recorderd.core.mixing import Mixing
 from recorderd.core.outbox import Outbox
-from recorderd.core.policy import Policy, Situation
+from recorderd.core.plan import Plan
+from recorderd.core.policy import Policy
 from recorderd.core.recorder import LaneFact, Recorder
-from recorderd.core.recordings import BUFFERED, LiveLane
+from recorderd.core.recordings import BUFFERED
 from recorderd.core.rows import (
     Conversation,
-    Direction,
     Interval,
     Lane,
-    LaneState,
     Party,
     Recording,
-    RecordingState,
 )
 from recorderd.core.tables import Tables
 from recorderd.core.tags import Tags
@@ -94,7 +93,6 @@ class Engine:
         self.settings = settings
         self.policy = policy
         self.deaf = True
-        self.no_room = ""
         self.at_once = AT_ONCE
         self.out = Outbox()
         self.calls = Calls(settings.names)
@@ -116,25 +114,35 @@ class Engine:
             settings.stereo,
         )
         self.dealing = Dealing(settings.foreign, self.recorder, self.foreign)
-        self._new_id = new_id
         self._decider = Decider()
+        self._arming = Arming(self.calls, self.talks, self._decider, settings.names)
+        self.plan = Plan(
+            self.calls,
+            self.talks,
+            self._arming,
+            self.recorder,
+            self.foreign,
+            self.dealing,
+            self.ledger,
+            self.tags,
+            new_id,
+        )
         self._minute = 0.0
         self._agenda: deque[Iterator[object]] = deque()
         self.failing = Failing(self.recorder, self.out)
         self._offered: dict[str, None] = {}
-        self._armed: dict[str, int] = {}
         self._unplanned: set[str] = set()
         self._changes_what_is, self._changes_what_should_be = self._learners()
         self._at_length: Mapping[type[events.Event], Callable[[Any], Iterator[object]]] = MappingProxyType(
             {events.Resync: self._resync, events.Shutdown: self._shutdown}
         )
         parts = (self, self.calls, self.talks, self.tags, self.recorder, self.ledger, self.ledger.company)
-        self._tables = Tables((*parts, self.mixing, self.judge, self.foreign, self.dealing))
+        self._tables = Tables((*parts, self.mixing, self.judge, self.foreign, self.dealing, self._arming))
 
     @property
     def able(self) -> bool:
         """A call that begins now can be recorded, for all that is known."""
-        return not self.deaf and not self.no_room and self.recorder.hopeful
+        return not self.deaf and not self.plan.no_room and self.recorder.hopeful
 
     def file_on(self, uniqueid: str) -> str:
         """The file that grows while this channel talks, ours or one that was taken from another; empty for none."""
@@ -238,7 +246,7 @@ class Engine:
         if waiting := [caller.uniqueid for u in touched for caller in hearing.callers_of(self.calls, u)]:
             touched = touched.union(waiting)
         for uniqueid in touched:
-            self._foresee(uniqueid, at)
+            self._arming.foresee(uniqueid, self.policy, at)
         self._plan(touched, at)
 
     def _think_all(self, touched: set[str], at: float, *, found: bool = False) -> None:
@@ -248,6 +256,13 @@ class Engine:
         else:
             lots = self.talks.apart(self._urgent_first(touched))
             self._agenda.append(map(partial(self._think, at=at, found=found), lots))
+
+    def _plan(self, touched: Iterable[str], at: float) -> None:
+        """What cannot be asked for now, is when the link is back."""
+        if self.deaf:
+            self._unplanned.update(touched)
+        else:
+            self.plan.make(touched, at, self.policy.zone)
 
     def _plan_all(self, touched: Collection[str], at: float) -> None:
         """The same where only the plan is to be made again."""
@@ -305,9 +320,9 @@ class Engine:
 
     def _room(self, event: events.NoRoom | events.Room) -> set[str]:
         if isinstance(event, events.NoRoom):
-            self.no_room = event.why
+            self.plan.no_room = event.why
             return set()
-        self.no_room = ""
+        self.plan.no_room = ""
         return set(self.calls.channels)
 
     def _cdr_written(self, event: events.CdrWritten) -> set[str]:
@@ -316,7 +331,7 @@ class Engine:
 
     def _press(self, event: events.Press) -> set[str]:
         talk = self.talks.of(event.uniqueid)
-        refusal = "" if self._may_begin(talk) else self.no_room
+        refusal = "" if self.plan.may_begin(talk) else self.plan.no_room
         return presses.press(talk, event, self.out, self.talks.longest_pause, refusal)
 
     def _policy_changed(self, event: events.PolicyChanged) -> set[str]:
@@ -406,7 +421,7 @@ class Engine:
             return
         if talk.interval is None and not talk.interval_end and not postponed:
             at = talk.started_at
-        situation = self._situation(talk.members, at)
+        situation = hearing.situation(self.calls, talk.members, at, zone=self.policy.zone)
         decision = self._decider.decide(self.policy, situation, pressed=talk.pressed)
         if talk.declined:  # who ended a recording does not want what follows to be taken for later
             decision = replace(decision, buffered=False)
@@ -442,116 +457,6 @@ class Engine:
             self.ledger.begin(talk, one.situation, one.decision, source)
             if one.ended_at is not None:
                 self.ledger.end(talk, one.ended_at, None)
-
-    def _situation(self, members: frozenset[str], at: float, expected: tuple[Party, ...] = ()) -> Situation:
-        return hearing.situation(self.calls, members, at, expected, self.policy.zone)
-
-    # --- the plan ------------------------------------------------------------------------------
-
-    def _plan(self, touched: Iterable[str], at: float) -> None:
-        """Compare what should be recorded with what is; ask for the difference."""
-        if self.deaf:
-            self._unplanned.update(touched)
-            return
-        for uniqueid in sorted(touched):
-            channel = self.calls.channels.get(uniqueid)
-            if channel is None or not channel.real:
-                continue
-            talk, lane = self.talks.of(uniqueid), self.recorder.on(uniqueid)
-            talking = talk if talk is not None and uniqueid in talk.members else None
-            if talk or lane or channel.ringing or channel.consulted:
-                self._plan_channel(channel, talk, talking, lane, at)
-            if talking is None or not talking.wanted:
-                self.tags.take_out(channel, talking.id if talking else None)
-            if talking:
-                self._serve(channel, talking, at)
-                continue
-            if lane := self.recorder.on(uniqueid):
-                self.recorder.watch(lane, growing=False)
-            if talk and talk.recording and talk.recording.source and not talk.members:
-                self.foreign.watch(talk.recording.id, talk.recording.source, growing=False)
-
-    def _plan_channel(
-        self, channel: Channel, talk: Talk | None, talking: Talk | None, lane: LiveLane | None, at: float
-    ) -> None:
-        running = lane is not None and lane.running
-        if talking:
-            linked = talking.recording is not None and talking.recording.source is not None
-            wanted: bool | None = talking.taken and not linked
-        elif channel.ringing or channel.consulted:
-            wanted = channel.uniqueid in self._armed
-        else:
-            # Alone between two conversations: what runs, runs on, and `b` keeps it from writing.
-            wanted = None if talk and talk.recording else False
-        if (
-            wanted
-            and not running
-            and self._may_begin(talk)
-            and not self.dealing.holds_back(channel.uniqueid, talk)
-        ):
-            recording = talking.recording if talking else None
-            folder = filenames.day_folder(at, self.policy.zone)
-            beep = talk.decision.beep if talk and talk.decision else self._armed.get(channel.uniqueid, 0)
-            held = recording.id if recording else ""
-            self.recorder.start(channel, self._new_id, folder, held, at, beep)
-        elif wanted is False and lane is not None and running:
-            self.recorder.stop(lane)
-
-    def _may_begin(self, talk: Talk | None) -> bool:
-        """There is room, or what this talk was to be recorded for goes on: that is to end well."""
-        if not self.no_room:
-            return True
-        if talk is None:
-            return False
-        recorded = talk.recording is not None and bool(talk.recording.lanes)
-        return recorded or any(self.recorder.on(uniqueid) for uniqueid in talk.members)
-
-    def _foresee(self, uniqueid: str, at: float) -> None:
-        """Whether a caller who waits is to be armed: every party now ringing would make the decision *record*.
-
-        In a conversation that goes on (a transfer) what was asked for goes on as well.
-        """
-        self._armed.pop(uniqueid, None)
-        channel = self.calls.channels.get(uniqueid)
-        if channel is None or not channel.real or not (channel.ringing or channel.consulted):
-            return
-        talk = self.talks.of(uniqueid)
-        if talk is not None and uniqueid in talk.members:
-            return
-        ringing = list(hearing.ringing_for(self.calls, uniqueid))
-        if None in ringing:
-            return
-        caller = frozenset((uniqueid,))
-        expected = [self._situation(caller | {c.uniqueid}, at) for c in ringing if c] or [
-            self._situation(caller, at, (self._expected(number),)) for number in channel.consulted
-        ]
-        pressed = talk is not None and talk.pressed
-        decisions = [self._decider.decide(self.policy, s, pressed=pressed) for s in expected]
-        if decisions and all(decision.taken for decision in decisions):
-            self._armed[channel.uniqueid] = max(decision.beep for decision in decisions)
-
-    def _expected(self, number: str) -> Party:
-        """Whom the dialplan is about to call: an extension if its device would be one."""
-        extension = self.settings.names.extension(f"PJSIP/{number}-0")
-        return Party(
-            uniqueid="", channel="", extension=extension, number=number, name="", direction=Direction.INBOUND
-        )
-
-    def _serve(self, channel: Channel, talk: Talk, at: float) -> None:
-        """A party of a running conversation: its lane belongs to the recording, its CDR to the file."""
-        lane, recording = self.recorder.on(channel.uniqueid), talk.recording
-        if lane is not None:
-            if recording and lane.running and not recording.source:
-                self.ledger.attach(recording, lane)
-                if lane.state is LaneState.RECORDING:
-                    self.ledger.seen(recording)
-            self.recorder.watch(lane, growing=True)
-            self.recorder.mute(lane, talk.masked)
-        if recording and recording.asked and recording.state is RecordingState.RECORDING:
-            self.tags.write(talk.members, talk.id, recording.name)
-        if recording and recording.source:
-            self.foreign.watch(recording.id, recording.source, growing=True)
-        self.dealing.act(talk, at)
 
     # --- the link to Asterisk, and restarts ----------------------------------------------------
 

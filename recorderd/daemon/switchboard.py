@@ -166,7 +166,7 @@ class Switchboard:
         if lane is not None and lane.state is rows.LaneState.RECORDING:
             future.set_result(True)
             return
-        if lane is None and self.engine.no_room:
+        if lane is None and self.engine.plan.no_room:
             future.set_result(False)
             return
         self._armed.setdefault(uniqueid, []).append(future)
