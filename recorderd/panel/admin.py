@@ -7,10 +7,11 @@ call: `config` reads what was typed, `core.policy` decides, the store keeps.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from recorderd.config import (
@@ -43,6 +44,7 @@ _USAGE_DAYS = 30.0
 _USAGE_SECONDS = 600.0
 FORMS = ("csv", "yaml")
 MOST_TEXT = 2 << 20
+_AGO = re.compile(r"([0-9]{1,3})\s?[dд]", re.IGNORECASE)
 
 
 class Administration:
@@ -226,7 +228,7 @@ class Administration:
         now = self._clock()
         language = Language(now, self._config.zone)
         try:
-            start = language.midnight(language.days(since.strip()[:40] or "today")[0])
+            start = language.midnight(_first_day(language, since.strip()[:40] or "today"))
         except ValueError as error:
             raise FaultyInput({"since": str(error)}) from None
         if not now - _MOST_DAYS * _DAY <= start <= now:
@@ -266,6 +268,13 @@ class Administration:
             }
             for row in reversed(found[-1000:])
         ]
+
+
+def _first_day(language: Language, text: str) -> date:
+    """Of a day or a month, or so many days ago: `7d`. ValueError with a sentence for anything else."""
+    if ago := _AGO.fullmatch(text):
+        return language.days("today")[0] - timedelta(days=int(ago[1]))
+    return language.days(text)[0]
 
 
 def _who(viewer: Viewer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -136,3 +137,20 @@ async def test_the_pages_that_ask_by_themselves_say_so(room: Room) -> None:
         polling = re.findall(r"<section[^>]*hx-trigger=\"every [^>]*>", page)
         assert polling, path
         assert all('"X-Poll"' in tag for tag in polling), path
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_no_link_of_a_page_leads_to_a_fault(room: Room, language: str) -> None:
+    client = await room.signed_in("boss")
+    await press(client, "/", {"language": language}, "/language")
+    todo, seen = ["/", "/settings", "/admin/status"], set[str]()
+    while todo:
+        path = todo.pop()
+        answer = await client.get(path)
+        assert answer.status_code == 200, path
+        seen.add(path)
+        links = {html.unescape(link) for link in re.findall(r'<a [^>]*href="(/[^"#]*)"', answer.text)}
+        todo += sorted(links - seen - set(todo))
+    spans = {path.partition("since=")[2] for path in seen if path.startswith("/admin/coverage?")}
+    first = {"en": {"today", "yesterday"}, "ru": {"сегодня", "вчера"}}
+    assert spans == {*first[language], "7d", "30d"}

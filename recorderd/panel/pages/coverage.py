@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from recorderd.panel.filters import keyword
 from recorderd.panel.language import _
 from recorderd.panel.pages.render import panel, show, viewer
 from recorderd.panel.ports import FaultyInput
@@ -14,15 +15,15 @@ from recorderd.panel.ports import FaultyInput
 
 async def page(request: Request) -> Response:
     """Since when, as people say it: today, yesterday, 7d, a date."""
-    since = request.query_params.get("since", "today").strip() or "today"
+    since = request.query_params.get("since", "").strip() or keyword("today")
     fault, proof = "", None
     try:
         proof = await panel(request).admin.coverage(viewer(request), since)
     except FaultyInput as faulty:
         fault = str(faulty)
     spans = (
-        ("today", _("today")),
-        ("yesterday", _("since yesterday")),
+        (keyword("today"), _("today")),
+        (keyword("yesterday"), _("since yesterday")),
         ("7d", _("7 days")),
         ("30d", _("30 days")),
     )
