@@ -49,6 +49,7 @@ class ForeignRecorder:
     stopping_since: float | None = None
     ended_at: float | None = None
     not_alone: bool = False
+    taken_until: float | None = None
 
     def __str__(self) -> str:
         return f"another's recorder on {self.uniqueid}: {self.path or 'file unknown'}"
@@ -112,8 +113,11 @@ class ForeignRecorders:
         return folder, name
 
     def can_be_linked(self, recorder: ForeignRecorder) -> bool:
-        """We were told when it began, it can be stopped, and its file is one that we can answer for."""
-        known = recorder.heard and recorder.asked_at is None and bool(recorder.ids)
+        """We were told when it began, it can be stopped, and its file is one that we can answer for.
+
+        A file that was taken once is not taken again: it is one recording.
+        """
+        known = recorder.heard and not recorder.linked and recorder.asked_at is None and bool(recorder.ids)
         sound = not recorder.failed and recorder.stopping_since is None and recorder.ended_at is None
         return known and sound and self.place(recorder.path) is not None
 
@@ -288,13 +292,13 @@ class ForeignRecorders:
                 recorder.asked_at = recorder.stopping_since = None
                 recorder.foretold = False
                 recorder.not_alone = True
+                recorder.heard = False  # its channel may talk with others now, and they are in its file
 
-    def restore(self, path: str, uniqueids: Iterable[str], ended_at: float | None) -> ForeignRecorder:
+    def restore(self, path: str, uniqueids: Iterable[str], taken_until: float | None) -> ForeignRecorder:
         """The recorder of a recording from before a restart: on one of these channels, the first `Resync` tells on
-        which, or over since `ended_at`."""
-        recorder = ForeignRecorder(next(iter(uniqueids), ""), path=path, ended_at=ended_at)
-        if ended_at is None:
-            self._on.setdefault(recorder.uniqueid, []).append(recorder)
+        which. `taken_until`: the recording takes nothing more, and it may be over, or was still to be stopped."""
+        recorder = ForeignRecorder(next(iter(uniqueids), ""), path=path, heard=False, taken_until=taken_until)
+        self._on.setdefault(recorder.uniqueid, []).append(recorder)
         self.take(recorder)
         return recorder
 
@@ -319,8 +323,11 @@ class ForeignRecorders:
                 named = ForeignRecorder(live.uniqueid, heard=False)
                 there.append(named)
             self._name(named, live.foreign_ids, live.foreign_file)
-        for uniqueid in [u for u in self._on if u not in listed]:
-            self.hangup(uniqueid, at)
+        for recorder in [r for there in self._on.values() for r in there]:
+            live = listed.get(recorder.uniqueid)
+            until, recorder.taken_until = recorder.taken_until, None
+            if live is None or (until is not None and live.foreign_file != recorder.path):
+                self._end(recorder, at if until is None else until)
 
     def _name(self, recorder: ForeignRecorder, ids: tuple[str, ...], path: str) -> None:
         recorder.unanswered = False

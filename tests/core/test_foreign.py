@@ -422,3 +422,59 @@ def test_one_that_began_unheard_is_one_more_and_all_are_stopped_where_nothing_ma
     world.hear(events.PolicyChanged(at=world.now, policy=policy(default=N)))
     world.wait(8)
     assert not on(world, CALLER)
+
+
+def test_a_file_is_one_recording_though_policy_changed_twice_while_nobody_heard_us() -> None:
+    """Taken, no longer wanted, wanted again: its recorder could not be stopped in between, and ours takes over."""
+    world = world_of("link")
+    theirs = freepbx(world, NEW, REST + ANSWER)
+    world.lose_link()
+    for mode in (D, A):
+        world.policy = policy(default=mode)
+        world.hear(events.PolicyChanged(at=world.now, policy=world.policy))
+    world.regain_link()
+    world.wait(5)
+    assert theirs not in on(world, CALLER)
+    assert len(ours(world)) == 2
+    play(world, END, 3)
+    names = [(r.folder, r.name) for r in world.saved(Recording)]
+    assert len(names) == 2
+    assert len(set(names)) == 2
+
+
+def test_a_recorder_that_ran_while_nobody_told_us_of_calls_is_not_taken_for_a_recording() -> None:
+    """Its channel may have talked with another meanwhile, who is in its file."""
+    world = world_of("link")
+    play(world, NEW)
+    theirs = world.foreign_monitor(uid(CALLER), named=True)
+    play(world, REST)
+    world.lose_link()
+    world.play(
+        tape(
+            "dialend 102-01 ANSWER\nenter 102-01 B1\nenter 101-00 B1\nleave 101-00 B1\nleave 102-01 B1",
+            world.now,
+        )
+    )
+    world.play(tape("hangup 102-01\nnew 103-02\nenter 103-02 B2\nenter 101-00 B2", world.now))
+    world.regain_link()
+    world.wait(3)
+    assert len([m for token in (CALLER, "103-02") for m in on(world, token) if m.lane_id]) == 2
+    assert theirs.path not in {f"/spool/monitor/{r.folder}/{r.name}" for r in world.saved(Recording)}
+
+
+@pytest.mark.parametrize("mode", [A, D, N])
+def test_a_recorder_that_was_to_be_stopped_when_we_died_is_measured_once_it_is(mode: Mode) -> None:
+    """Its recording takes nothing more, but the file of one that runs on may not be cut."""
+    world = world_of("link")
+    theirs = freepbx(world, NEW, REST + ANSWER)
+    world.hear(events.PolicyChanged(at=world.now, policy=policy(default=N)))
+    world.policy = policy(default=mode)
+    world.die()
+    assert theirs in on(world, CALLER)
+    world.wait(1)
+    world.rise()
+    world.wait(20)
+    assert theirs not in on(world, CALLER)
+    play(world, END, 5)
+    (linked,) = [r for r in world.saved(Recording) if r.linked]
+    assert linked.state is RecordingState.CLOSED
