@@ -324,9 +324,9 @@ class ForeignRecorders:
                 there.append(named)
             self._name(named, live.foreign_ids, live.foreign_file)
         for recorder in [r for there in self._on.values() for r in there]:
-            live = listed.get(recorder.uniqueid)
+            where = listed.get(recorder.uniqueid)
             until, recorder.taken_until = recorder.taken_until, None
-            if live is None or (until is not None and live.foreign_file != recorder.path):
+            if where is None or (until is not None and where.foreign_file != recorder.path):
                 self._end(recorder, at if until is None else until)
 
     def _name(self, recorder: ForeignRecorder, ids: tuple[str, ...], path: str) -> None:
