@@ -30,6 +30,8 @@ from recorderd.store.panel import TokenRow, UserRow, WebhookRow
 Plain = dict[str, Any]
 Convert = Callable[[Any], Any]
 _UNFIT = re.compile("[\0\ud800-\udfff]")
+# Made once: json.dumps makes one for every row. What `to_plain` made cannot hold itself.
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 # What makes a row itself: a second row of the same key takes the place of the first.
 KEYS: dict[type[rows.Row], tuple[str, ...]] = {
@@ -102,8 +104,7 @@ def to_line(row: rows.Row) -> bytes:
     """One line of JSON, newline included. ValueError as above, and for what is no row."""
     if type(row) not in KEYS:
         raise ValueError(f"no store keeps a {type(row).__name__}")
-    text = json.dumps([type(row).__name__, to_plain(row)], separators=(",", ":"), allow_nan=False)
-    return text.encode("ascii") + b"\n"
+    return _JSON([type(row).__name__, to_plain(row)]).encode("ascii") + b"\n"
 
 
 def from_line(line: bytes) -> rows.Row:
