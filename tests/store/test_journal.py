@@ -18,7 +18,7 @@ from recorderd.core import rows
 from recorderd.errors import StoreError
 from recorderd.store import open_store
 from recorderd.store.abc import Store
-from recorderd.store.journal import SEGMENT_ROWS, Journal
+from recorderd.store.journal import SEGMENT_ROWS, TOGETHER, Journal
 from recorderd.store.memory import MemoryStore
 from tests.postgres import Cluster
 from tests.small_disk import small
@@ -193,6 +193,43 @@ async def test_a_row_that_the_database_refuses_is_set_aside_and_holds_up_no_othe
     assert heard.kinds == ["row-refused"]
     assert "Mark ('b',) was set aside" in heard.sentences[0]
     assert b'"poison"' in (tmp_path / "refused").read_bytes()
+
+
+async def test_a_refused_row_among_thousands_holds_up_no_other_and_changes_no_order(tmp_path: Path) -> None:
+    store, heard = SwitchedStore(), Heard()
+    journal = Journal(tmp_path, store, tell=heard)
+    write(journal, ids(SEGMENT_ROWS + 10))
+    journal.write(sample.mark("b", kind="poison"))
+    write(journal, ids(SEGMENT_ROWS, first=SEGMENT_ROWS + 10))
+    async with running(journal):
+        assert await journal.drain(DEADLINE_SECONDS)
+    assert store.saved == ids(2 * SEGMENT_ROWS + 10)
+    assert heard.kinds == ["row-refused"]
+
+
+class HeldStore(SwitchedStore):
+    """Takes nothing until it is let go, and notes how much it was given at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+        self.given: list[int] = []
+
+    async def save(self, batch: Sequence[rows.Row]) -> None:
+        self.given.append(len(batch))
+        await self.go.wait()
+        await super().save(batch)
+
+
+async def test_where_many_wait_segments_go_together_a_few_at_a_time(tmp_path: Path) -> None:
+    store = HeldStore()
+    store.go.set()
+    journal = Journal(tmp_path, store)
+    write(journal, ids(SEGMENT_ROWS * (TOGETHER + 1)))
+    async with running(journal):
+        assert await journal.drain(DEADLINE_SECONDS)
+    assert store.given == [SEGMENT_ROWS * TOGETHER, SEGMENT_ROWS]
+    assert store.saved == ids(SEGMENT_ROWS * (TOGETHER + 1))
 
 
 async def test_a_row_that_cannot_be_written_down_is_told_and_not_raised(tmp_path: Path) -> None:
@@ -378,6 +415,27 @@ async def test_with_neither_disk_nor_database_memory_has_an_end_and_the_loss_is_
     assert set(heard.kinds[1:]) == {"rows-lost"}
     assert journal.lag == SEGMENT_ROWS * (40 - heard.kinds.count("rows-lost"))
     journal.close()
+
+
+async def test_what_is_on_its_way_into_the_database_is_not_what_memory_forgets(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recorderd.store.journal.MEMORY_SEGMENTS", 4)
+    store, heard = HeldStore(), Heard()
+    with contextlib.suppress(OSError), (small_disk / "full").open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    journal = Journal(small_disk, store, tell=heard)
+    write(journal, ids(SEGMENT_ROWS * 20))
+    async with running(journal):
+        await until(lambda: store.given)
+        write(journal, ids(SEGMENT_ROWS * 20, first=SEGMENT_ROWS * 20))
+        assert "rows-lost" in heard.kinds
+        store.go.set()
+        assert await journal.drain(DEADLINE_SECONDS)
+    assert len(store.saved) == SEGMENT_ROWS * (40 - heard.kinds.count("rows-lost"))
+    assert store.saved == sorted(set(store.saved))
+    assert store.saved[-1] == ids(SEGMENT_ROWS * 40)[-1]
 
 
 async def test_every_kind_of_row_passes_through_the_journal_into_every_store(
