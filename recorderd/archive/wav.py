@@ -124,18 +124,6 @@ def writing(path: Path, rate: int, *, group: int | None = None, channels: int = 
         os.pwrite(fd, header(rate, writer.frames, channels), 0)
 
 
-def repair(source: Path, target: Path) -> int:
-    """Copy `source` to `target` under a header that tells the truth; the number of frames kept.
-
-    Into a copy because the original is Asterisk's own, which we may read only. The group stays. Raises
-    AudioError.
-    """
-    with reading(source) as sound, writing(target, sound.rate, group=sound.group) as writer:
-        for first in range(0, sound.frames, BLOCK_FRAMES):
-            writer.write(sound.read(first, BLOCK_FRAMES))
-    return writer.frames
-
-
 def header(rate: int, frames: int, channels: int = 1) -> bytes:
     """The 44 bytes before so many frames; a length beyond what RIFF can say is told as its greatest."""
     each = FRAME_BYTES * channels
