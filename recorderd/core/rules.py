@@ -34,6 +34,7 @@ EXTENSION_KEYS = (
 )
 _PROMPT = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _BEEP_SECONDS = range(5, 601)
+_RULES: Path = ("rules",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,15 @@ class Reader:
             self.fault(path, f"{value!r} is not one of {', '.join(words)}{hint}")
             return None
 
-    def rules(self, value: object, path: Path = ("rules",)) -> tuple[Rule, ...]:
+    def rules(self, value: object) -> tuple[Rule, ...]:
         """The rules in their order; faulty ones are left out and reported."""
         if not isinstance(value, list | tuple):
-            self.fault(path, "rules must be a list")
+            self.fault(_RULES, "rules must be a list")
             return ()
-        rules = [self._rule(item, (*path, i)) for i, item in enumerate(value)]
+        rules = [self._rule(item, (*_RULES, i)) for i, item in enumerate(value)]
         names = [rule.name for rule in rules if rule]
         for name in sorted({n for n in names if names.count(n) > 1}):
-            self.fault(path, f"two rules are called {name!r}")
+            self.fault(_RULES, f"two rules are called {name!r}")
         return tuple(rule for rule in rules if rule)
 
     def _rule(self, value: object, path: Path) -> Rule | None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("recorderd.archive")
 
 _BATCH = 200
+_AT_ONCE = 20
 _PART = 1 << 20
 # Room is made for a while, since to see who was played last takes a walk over all plays.
 _LEAVES = 0.95
@@ -83,11 +84,11 @@ class Stock:
             )
         return replace(row, object=key, local=True)
 
-    async def bring_older(self, limit: int = 20) -> Brought:
+    async def bring_older(self) -> Brought:
         """What was kept before there was a bucket, or is gone from it: so many of them, oldest first."""
         done = Brought()
-        for row in await self._keeping.without_object(self._node, limit + len(self._stuck)):
-            if row.recording_id in self._stuck or len(done.done) + len(done.failed) >= limit:
+        for row in await self._keeping.without_object(self._node, _AT_ONCE + len(self._stuck)):
+            if row.recording_id in self._stuck or len(done.done) + len(done.failed) >= _AT_ONCE:
                 continue
             try:
                 brought = await self.bring(row)

@@ -6,7 +6,7 @@ Must not know what an entry says: `core.entries` does.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 
 from recorderd.core import rows
@@ -104,12 +104,10 @@ async def reindex(
     until: float,
     *,
     tell: bool = True,
-    progress: Callable[[float, int], None] = lambda _at, _count: None,
 ) -> int:
     """Make the entries of every story that began in the period anew; how many stories.
 
-    In steps, each a transaction of its own: it may be broken off and begun again. `progress` hears how far
-    it is.
+    In steps, each a transaction of its own: it may be broken off and begun again.
     """
     count = 0
     while since < until:
@@ -119,7 +117,6 @@ async def reindex(
             await store.panel.replace_entries(found[first : first + _AT_ONCE], until)
         count += len(found)
         since = end
-        progress(since, count)
     return count
 
 
