@@ -1,4 +1,4 @@
-"""A disk so small that a test can fill it."""
+"""A disk so small that a test can fill it, or one that takes nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ import pytest
 
 
 @contextmanager
-def small(folder: Path, size: int) -> Iterator[Path]:
-    """A file system of so many bytes, mounted on `folder`, which is made; the test is skipped for all but root."""
+def mounted(folder: Path, options: str = "size=64k") -> Iterator[Path]:
+    """A file system of its own mounted on `folder`, which is made; the test is skipped for all but root."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small disk")
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def remount(folder: Path, options: str) -> None:
+    """The file system at `folder` is another from now on."""
+    subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from recorderd.archive.places import LEAST_BYTES, probe
-from tests.small_disk import small
+from tests.small_disk import mounted
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """One with room for two times the least."""
-    with small(tmp_path / "disk", 2 * LEAST_BYTES) as folder:
+    with mounted(tmp_path / "disk", f"size={2 * LEAST_BYTES}") as folder:
         yield folder
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from tests.live.asterisk import Asterisk
 from tests.live.daemon import Recorderd, until
 from tests.live.scene import Scene, hang_up, talk
 from tests.postgres import Cluster, running
+from tests.small_disk import mounted, remount
 
 pytestmark = pytest.mark.live
 
@@ -33,9 +32,6 @@ read = system,call,cdr,user
 write = call
 """
 POLICY = {"101": "always", "102": "always", "103": "never"}
-as_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="mounts a small file system, for which it must be root"
-)
 
 
 @pytest.fixture(scope="module")
@@ -61,22 +57,6 @@ async def daemon(beside: Asterisk, folder: Path, /, **overrides: object) -> Asyn
         yield Scene(beside, recorderd)
     finally:
         recorderd.kill()
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, options: str) -> Iterator[None]:
-    """A file system of its own at `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def remount(folder: Path, options: str) -> None:
-    """The file system at `folder` is another from now on."""
-    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
 
 
 # --- Asterisk's manager ---------------------------------------------------------------------------
@@ -120,14 +100,13 @@ async def test_a_manager_user_without_the_class_system_is_told_in_a_sentence_and
 # --- the spool ------------------------------------------------------------------------------------
 
 
-@as_root
 @pytest.mark.parametrize("begins", ["before us", "with the call"])
 async def test_where_the_spool_cannot_be_written_it_says_so_and_records_in_the_next_place(
     asterisk: Asterisk, tmp_path: Path, begins: str
 ) -> None:
     async with daemon(asterisk, tmp_path) as house:
         await house.daemon.allow(POLICY)
-        with small_disk(house.daemon.lanes, "ro" if begins == "before us" else "rw"):
+        with mounted(house.daemon.lanes, "ro" if begins == "before us" else "rw"):
             await house.daemon.start()
             if begins == "before us":
                 assert str(house.daemon.lanes) in await house.daemon.says(
@@ -146,13 +125,12 @@ async def test_where_the_spool_cannot_be_written_it_says_so_and_records_in_the_n
         assert take.intervals[-1].outcome in (Outcome.RECORDED, Outcome.PARTIAL)
 
 
-@as_root
 async def test_a_spool_that_is_full_is_told_and_the_next_place_taken(
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
     async with daemon(asterisk, tmp_path) as house:
         await house.daemon.allow(POLICY)
-        with small_disk(house.daemon.lanes, "size=1m"):
+        with mounted(house.daemon.lanes, "size=1m"):
             await house.daemon.start()
             async with house.take() as take, house.phones() as phones:
                 call, other = await phones.connect(await phones("101"), await phones("102"))
@@ -168,13 +146,12 @@ async def test_a_spool_that_is_full_is_told_and_the_next_place_taken(
         assert [row.outcome for row in take.intervals] in ([Outcome.RECORDED], [Outcome.PARTIAL])
 
 
-@as_root
 async def test_a_file_for_which_there_is_no_room_is_told_and_made_when_there_is(
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
     async with daemon(asterisk, tmp_path) as house:
         await house.daemon.allow(POLICY)
-        with small_disk(house.daemon.monitor, "size=16k"):
+        with mounted(house.daemon.monitor, "size=16k"):
             await house.daemon.start()
             async with house.take() as take:
                 async with house.phones() as phones:
@@ -189,7 +166,6 @@ async def test_a_file_for_which_there_is_no_room_is_told_and_made_when_there_is(
             assert house.lane_files() == []
 
 
-@as_root
 async def test_from_the_high_water_mark_on_no_call_begins_to_be_recorded_until_there_is_room(
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
@@ -197,7 +173,7 @@ async def test_from_the_high_water_mark_on_no_call_begins_to_be_recorded_until_t
     marks = {"low_water": 60, "high_water": 80, "when_full": "stop"}
     async with daemon(asterisk, tmp_path, archive={"disk": marks}) as house:
         await house.daemon.allow({**POLICY, "104": "always", "105": "always"})
-        with small_disk(house.daemon.monitor, "size=8m"):
+        with mounted(house.daemon.monitor, "size=8m"):
             await house.daemon.start()
             ballast = house.daemon.monitor / "ballast"
             async with house.take() as take, house.phones() as phones:

@@ -21,7 +21,7 @@ from recorderd.store.abc import Store
 from recorderd.store.journal import SEGMENT_ROWS, TOGETHER, Journal
 from recorderd.store.memory import MemoryStore
 from tests.postgres import Cluster
-from tests.small_disk import small
+from tests.small_disk import mounted, remount
 from tests.store import sample
 from tests.store.conftest import DATABASES, Maker
 
@@ -365,12 +365,8 @@ async def test_a_writer_killed_midway_loses_no_row_that_it_wrote(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
-    with small(tmp_path / "disk", 64 << 10) as folder:
+    with mounted(tmp_path / "disk") as folder:
         yield folder
-
-
-def grow(disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
 
 
 async def test_a_full_disk_is_told_once_and_the_rows_go_on_from_memory(small_disk: Path) -> None:
@@ -393,7 +389,7 @@ async def test_rows_in_memory_go_to_the_disk_as_soon_as_it_takes_them(small_disk
     write(journal, ids(3000))
     async with running(journal):
         await until(lambda: "database-away" in heard.kinds)
-        grow(small_disk)
+        remount(small_disk, "size=4m")
         await until(lambda: "journal-on-disk" in heard.kinds)
     assert heard.kinds == ["journal-off-disk", "database-away", "journal-on-disk"]
     # As if killed now: another process finds them all.
