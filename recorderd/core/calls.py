@@ -27,6 +27,8 @@ _ASKED_SECONDS = 60.0
 _ASKED = 1000
 _DEPARTED_SECONDS = 60.0
 _LISTED_AFTER_HANGUP = 1.0
+# Events that do not show that Asterisk knows a channel: the dialplan asks of it, or we take it for gone ourselves.
+_SPEAK_OF_NOBODY = frozenset((events.Consult, events.Hangup))
 _DIALLED = re.compile(r"[0-9*#+A-Za-z_]{2,80}")
 
 
@@ -67,7 +69,7 @@ class Calls:
         if self._is_late(event):
             return set()
         learn = self._learn.get(type(event))
-        if self._only_asked and learn is not None and type(event) is not events.Consult:
+        if self._only_asked and learn is not None and type(event) not in _SPEAK_OF_NOBODY:
             for named in ("uniqueid", "dest_uniqueid"):
                 self._only_asked.pop(getattr(event, named, ""), None)
         return learn(event) if learn else set()
