@@ -1,6 +1,7 @@
-"""The control socket and its life: owns where it stands, who may use it, and uvicorn behind it.
+"""The control socket and its life: owns where it stands, who may use it, and when it is answered.
 
-Must not know what is answered. Runs in the daemon's event loop and leaves its signals alone.
+Must not know what is answered. Runs in the daemon's event loop. What answers (`serving`) is a quarter of all that the
+daemon loads, and nobody's call waits for it: it is loaded when Asterisk is sought already.
 """
 
 from __future__ import annotations
@@ -8,50 +9,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import grp
+import importlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from recorderd.control.app import make_app
 from recorderd.control.ports import Daemon
 from recorderd.errors import ControlError
 
+if TYPE_CHECKING:
+    from recorderd.control.serving import Serving
+
 MODE = 0o660
-HEAD_SECONDS = 5.0
-
-
-class _Uvicorn(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """The daemon has its own handlers; uvicorn would take them and exit."""
-        yield
-
-
-class _Impatient(H11Protocol):
-    """A client that does not finish the head of its first request in time makes room for another.
-
-    uvicorn waits for it for ever, and refuses everybody once enough of them are waiting.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.loop.call_later(HEAD_SECONDS, self._late)
-
-    def _late(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
 
 
 class ControlServer:
     """Serves a daemon on a unix socket, mode 0660.
 
-    `group` (a name, empty for our own) may use it. `start` returns once requests are answered and raises
-    ControlError, one sentence, when the socket cannot be made; `close` ends it and removes the socket.
+    `group` (a name, empty for our own) may use it. `claim` makes the socket, and raises ControlError, one sentence,
+    when it cannot be made or another daemon answers there; who asks, waits. `start` returns once requests are
+    answered (and claims, where nobody has); `close` ends it and removes the socket.
     """
 
     def __init__(
@@ -59,30 +39,27 @@ class ControlServer:
     ) -> None:
         self.path = path
         self._group = group
-        app = make_app(daemon, clock)
-        self._uvicorn = _Uvicorn(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                http=_Impatient,
-                server_header=False,
-                limit_concurrency=200,
-                timeout_keep_alive=5,
-                timeout_graceful_shutdown=2,
-            )
-        )
+        self._daemon, self._clock = daemon, clock
+        self._listener: socket.socket | None = None
+        self._serving: Serving | None = None
         self._task: asyncio.Task[None] | None = None
         self._inode = 0
 
-    async def start(self) -> None:
-        """Open the socket and answer on it."""
-        listener = listen(self.path, self._group)
+    def claim(self) -> None:
+        """Open the socket."""
+        self._listener = listen(self.path, self._group)
         self._inode = self.path.stat().st_ino
-        self._task = asyncio.create_task(self._uvicorn.serve(sockets=[listener]), name="control")
-        while not self._uvicorn.started:
+
+    async def start(self) -> None:
+        """Answer on it."""
+        if self._listener is None:
+            self.claim()
+        assert self._listener is not None
+        # In a thread: it takes a tenth of a second of a quiet machine, and calls go on.
+        module = await asyncio.to_thread(importlib.import_module, "recorderd.control.serving")
+        self._serving = serving = module.serving(self._daemon, self._clock)
+        self._task = asyncio.create_task(serving.serve(sockets=[self._listener]), name="control")
+        while not serving.started:
             if self._task.done():
                 await self._task
                 raise ControlError(f"the control socket {self.path} could not be served")
@@ -90,11 +67,13 @@ class ControlServer:
 
     async def close(self) -> None:
         """Stop answering. Idempotent."""
-        if self._task is None:
+        if self._listener is None:
             return
-        self._uvicorn.should_exit = True
-        await self._task
-        self._task = None
+        if self._serving is not None and self._task is not None:
+            self._serving.should_exit = True
+            await self._task
+        self._listener.close()
+        self._listener = self._serving = self._task = None
         # Only our own: another daemon may stand there by now.
         with contextlib.suppress(OSError):
             if self.path.stat().st_ino == self._inode:

@@ -18,7 +18,7 @@ YOUNG = (10_000, 3, 100)
 
 
 def settle() -> None:
-    """Once, when everything is loaded.
+    """Once, when everything is loaded that calls need.
 
     What lives by now lives to the end. Python would look through all of it again and again, and each time nothing
     else happens: 0.35 s of CPU in a run of bench `cost`.

@@ -173,7 +173,8 @@ class Service:
         await self.archive.start()
         if self.config.agi.enabled:
             self.agi.start()
-        await self.control.start()
+        self.control.claim()
+        interpreter.settle()
         for work in (
             self.link.run(),
             self._ticks(),
@@ -187,7 +188,7 @@ class Service:
         ):
             self._task(work)
         self._signals()
-        interpreter.settle()
+        await self.control.start()
         log.info("recorderd %s is running", __version__)
         notify.notify("READY=1")
         await self._stopping.wait()

@@ -196,7 +196,7 @@ async def test_a_body_that_never_comes_is_given_up(
 async def test_a_client_that_never_finishes_its_request_is_sent_away(
     daemon: SmallDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recorderd.control.server.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("recorderd.control.serving.HEAD_SECONDS", 0.2)
     server = ControlServer(daemon, tmp_path / "s")
     await server.start()
     silent, slow = [await asyncio.open_unix_connection(str(server.path)) for _ in range(2)]
@@ -210,7 +210,7 @@ async def test_a_client_that_never_finishes_its_request_is_sent_away(
 async def test_a_crowd_of_silent_clients_keeps_nobody_out(
     daemon: SmallDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recorderd.control.server.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("recorderd.control.serving.HEAD_SECONDS", 0.2)
     server = ControlServer(daemon, tmp_path / "s")
     await server.start()
     crowd = [await asyncio.open_unix_connection(str(server.path)) for _ in range(300)]

@@ -129,6 +129,7 @@ class Recorderd:
             self.configure()
         command = [sys.executable, "-m", "recorderd", "--config", str(self.config), "run"]
         environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), **self.environ}
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)  # installed, it is compiled
         if self.user:
             account = pwd.getpwnam(self.user)
             for path in (self.folder, *self.folder.rglob("*")):
