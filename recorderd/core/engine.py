@@ -136,8 +136,10 @@ class Engine:
         self._at_length: Mapping[type[events.Event], Callable[[Any], Iterator[object]]] = MappingProxyType(
             {events.Resync: self._resync, events.Shutdown: self._shutdown}
         )
-        parts = (self, self.calls, self.talks, self.tags, self.recorder, self.ledger, self.ledger.company)
-        self._tables = Tables((*parts, self.mixing, self.judge, self.foreign, self.dealing, self._arming))
+        parts = (self, self.calls, self.talks, self.tags, self.recorder, self.recorder.stops, self.ledger)
+        self._tables = Tables(
+            (*parts, self.ledger.company, self.mixing, self.judge, self.foreign, self.dealing, self._arming)
+        )
 
     @property
     def able(self) -> bool:

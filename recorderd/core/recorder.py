@@ -1,7 +1,7 @@
 """Our recorders: one lane on a channel at most, from its start to its closed file.
 
-Owns which lane runs on which channel, what Asterisk and the file watcher say of it, and retries. Must not know
-policy or conversations: the engine says who is to be recorded.
+Owns which lane runs on which channel, what Asterisk and the file watcher say of it, and retries; how one is stopped is
+`stops`'. Must not know policy or conversations: the plan says who is to be recorded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from recorderd.core.outbox import Outbox
 from recorderd.core.places import FROZEN, Places
 from recorderd.core.recordings import LANE, OVER, LiveLane
 from recorderd.core.rows import Lane, LaneState
+from recorderd.core.stops import Leaving, Stops, leaving
 
 LaneFact = (
     events.LaneStarted
@@ -42,29 +43,6 @@ class _Trouble:
     not_before: float = 0.0
 
 
-@dataclass(slots=True)
-class _Clearing:
-    """A recorder of ours that is to go; `again`: that was asked for twice.
-
-    `replaced`: its disk was frozen, so that another was begun beside it.
-    """
-
-    uniqueid: str
-    mixmonitor_id: str
-    replaced: bool = False
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """One that cannot be stopped while its disk is frozen. `replaced`: it was given up, and another takes the voice."""
-
-    uniqueid: str
-    mixmonitor_id: str
-    path: str
-    replaced: bool
-
-
 class Recorder:
     """Every lane that runs or whose file is not dealt with yet. `places` are the folders, best first."""
 
@@ -85,20 +63,18 @@ class Recorder:
         self._waits = waits
         self._settle = settle
         self._on: dict[str, LiveLane] = {}
-        # Lanes of ours whose MixMonitorStart or MixMonitorStop is still to come, and their channels: these
-        # events name no recorder, and come before or after the reply to the action.
+        self.stops = Stops(out, self._places, self.lane)
+        # Lanes of ours whose MixMonitorStart is still to come, and their channels: the event names no recorder, and
+        # comes before or after the reply to the action.
         self._starting = Awaited()
-        self._stopping = Awaited()
-        # Recorders of ours that are over for us and not yet for Asterisk: no other may start there before.
-        self._clearing: dict[str, _Clearing] = {}
-        self._clearing_on = Awaited()
         self._trouble: dict[str, _Trouble] = {}
-        # By lane: to be stopped once their disk is no longer frozen.
-        self._held: dict[str, _Held] = {}
         self._over: dict[str, None] = {}
-        self._hears = True
 
     # --- questions -----------------------------------------------------------------------------
+
+    def lane(self, lane_id: str) -> LiveLane | None:
+        """A lane that is not dealt with yet."""
+        return self.lanes.get(lane_id)
 
     def on(self, uniqueid: str) -> LiveLane | None:
         """The lane that Asterisk holds on a channel, or is about to hold or to let go."""
@@ -106,10 +82,8 @@ class Recorder:
 
     def ids_on(self, uniqueid: str) -> frozenset[str]:
         """The MixMonitorIDs of all of ours there, those included that wait to be stopped."""
-        lane = self.on(uniqueid)
-        waiting: list[_Held | _Clearing] = [*self._held.values(), *self._clearing.values()]
-        mine = [one.mixmonitor_id for one in waiting if one.uniqueid == uniqueid]
-        return frozenset([*mine, lane.mixmonitor_id] if lane else mine)
+        lane, others = self.on(uniqueid), self.stops.ids_on(uniqueid)
+        return frozenset([*others, lane.mixmonitor_id] if lane else others)
 
     @property
     def hopeful(self) -> bool:
@@ -142,7 +116,7 @@ class Recorder:
     ) -> None:
         """Take this channel's voice, unless it is being taken or failed a moment ago."""
         trouble = self._trouble.get(channel.uniqueid)
-        if channel.uniqueid in self._on or channel.uniqueid in self._clearing_on:
+        if channel.uniqueid in self._on or self.stops.blocks(channel.uniqueid):
             return
         if trouble and at < trouble.not_before:
             return
@@ -173,27 +147,7 @@ class Recorder:
             return
         # Its file grows until Asterisk has stopped it, and what that adds must be known to be cut off.
         lane.state = LaneState.STOPPING
-        self._send_stop(lane.id, lane.uniqueid, lane.mixmonitor_id)
-
-    def _send_stop(self, lane_id: str, uniqueid: str, mixmonitor_id: str, replaced: bool = False) -> None:
-        """Not while its disk is frozen: closing the file there would hold up all that we ask of Asterisk."""
-        lane = self.lanes.get(lane_id)
-        if lane is not None and self._places.frozen(lane.path):
-            self._held[lane_id] = _Held(uniqueid, mixmonitor_id, lane.path, replaced)
-            return
-        self._held.pop(lane_id, None)
-        self._stopping.add(lane_id, uniqueid)
-        stop = commands.StopMixMonitor(
-            lane_id=lane_id, uniqueid=uniqueid, mixmonitor_id=mixmonitor_id, replaced=replaced
-        )
-        self.out.do(stop)
-
-    def _clear(self, lane_id: str, uniqueid: str, mixmonitor_id: str, replaced: bool = False) -> None:
-        """`replaced`: another may run beside it; only where none does, none may begin before it is gone."""
-        self._clearing[lane_id] = _Clearing(uniqueid, mixmonitor_id, replaced)
-        if not replaced or uniqueid not in self._on:
-            self._clearing_on.add(lane_id, uniqueid)
-        self._send_stop(lane_id, uniqueid, mixmonitor_id, replaced)
+        self.stops.stop(lane)
 
     def mute(self, lane: LiveLane, muted: bool) -> None:
         """Have silence written instead of the voice, or the voice again."""
@@ -233,7 +187,7 @@ class Recorder:
 
     def monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
         """Ours if we asked for it; else somebody else's, or ours stopped behind our back; return its channel."""
-        if self._stopping.take(event.uniqueid):
+        if self.stops.told(event.uniqueid):
             return {event.uniqueid}
         lane = self.on(event.uniqueid)
         if self._foreign.stopped(event.uniqueid, event.at):
@@ -245,14 +199,14 @@ class Recorder:
     def fact(self, event: LaneFact) -> str | None:
         """Follow the state table; return the channel that the fact is about, None when it came too late."""
         lane = self.lanes.get(event.lane_id)
-        if isinstance(event, events.LaneStopFailed) and self._ask_again(event.lane_id):
+        if isinstance(event, events.LaneStopFailed) and self.stops.asked_again(event):
             return None
-        if isinstance(event, events.LaneStopped | events.LaneStopFailed) and event.lane_id in self._clearing:
-            self._clearing_on.drop(event.lane_id)
-            clearing = self._clearing.pop(event.lane_id)
-            if clearing.replaced:
-                self._replaced_answered(event, clearing)
-            return clearing.uniqueid
+        if isinstance(event, events.LaneStopped | events.LaneStopFailed) and (
+            gone := self.stops.answered(event)
+        ):
+            if lane is not None and gone.replaced and isinstance(event, events.LaneStopped):
+                self._runs_no_more(lane, event.at)
+            return gone.uniqueid
         if lane is None or (lane.state, type(event)) not in LANE:
             return None
         if isinstance(event, events.LaneStarted):
@@ -265,7 +219,7 @@ class Recorder:
             case events.FileFault() if lane.state is LaneState.LOST:
                 self._places.file_failed(lane.path, event.kind, event.at)
                 self._failed(lane, event.at, f"its file is {event.kind}", next_place=True)
-                self._clear(lane.id, lane.uniqueid, lane.mixmonitor_id)
+                self.stops.clear(lane.id, leaving(lane))
             case events.LaneRefused():
                 if not self._starting.drop(lane.id):
                     # It did start, and nobody answers for it: from now on it is like somebody else's.
@@ -282,21 +236,6 @@ class Recorder:
             self.save(lane)
         return lane.uniqueid
 
-    def _ask_again(self, lane_id: str) -> bool:
-        """Perhaps only the question was lost: what is not to be recorded is worth asking twice."""
-        self._stopping.drop(lane_id)
-        lane, clearing = self.lanes.get(lane_id), self._clearing.get(lane_id)
-        if clearing is not None and not clearing.again:
-            clearing.again = True
-            self._send_stop(lane_id, clearing.uniqueid, clearing.mixmonitor_id, clearing.replaced)
-            return True
-        stopping = clearing is None and lane is not None and lane.state is LaneState.STOPPING
-        if stopping and lane is not None and not lane.stop_failed:
-            lane.stop_failed = True
-            self._send_stop(lane.id, lane.uniqueid, lane.mixmonitor_id)
-            return True
-        return False
-
     def hangup(self, uniqueid: str, event: events.Event, *, told: bool = True) -> None:
         """The channel is gone, and every recorder on it; not `told`: since when, is a guess."""
         lane = self.on(uniqueid)
@@ -304,17 +243,12 @@ class Recorder:
             lane.told = told
             lane.advance(event)
             self._ended(lane, event.at)
-        for lane_id in self._replaced_on(uniqueid):
-            self._runs_no_more(lane_id, event.at, told=told)
-            self._clearing.pop(lane_id, None)
-        if self._held:
-            self._held = {i: held for i, held in self._held.items() if held.uniqueid != uniqueid}
+        for lane in self.stops.running_on(uniqueid):
+            self._runs_no_more(lane, event.at, told=told)
+        self.stops.hangup(uniqueid)
         self._foreign.hangup(uniqueid, event.at)
         self._trouble.pop(uniqueid, None)
         self._starting.forget(uniqueid)
-        self._stopping.forget(uniqueid)
-        for lane_id in self._clearing_on.forget(uniqueid):
-            self._clearing.pop(lane_id, None)
 
     def follow_bridges(self, touched: Iterable[str], at: float) -> None:
         """A lane's file grows while its channel is in a bridge: note from when to when."""
@@ -324,9 +258,8 @@ class Recorder:
                 continue
             if lane is not None:
                 self._follow_bridge(lane, channel, at)
-            for lane_id in self._replaced_on(uniqueid):
-                if lane_id in self.lanes:
-                    self._follow_bridge(self.lanes[lane_id], channel, at)
+            for lane in self.stops.running_on(uniqueid):
+                self._follow_bridge(lane, channel, at)
 
     def _follow_bridge(self, lane: LiveLane, channel: Channel, at: float) -> None:
         before = lane.stretches
@@ -337,32 +270,11 @@ class Recorder:
         if lane.stretches is not before:
             self.save(lane)
 
-    def _replaced_on(self, uniqueid: str) -> list[str]:
-        """Lanes that were given up on a frozen disk, where Asterisk's recorder runs on."""
-        if not self._held and not self._clearing:
-            return []
-        waiting: tuple[dict[str, _Held] | dict[str, _Clearing], ...] = (self._held, self._clearing)
-        return [i for some in waiting for i, one in some.items() if one.replaced and one.uniqueid == uniqueid]
-
-    def _replaced_answered(
-        self, event: events.LaneStopped | events.LaneStopFailed, clearing: _Clearing
-    ) -> None:
-        """One that could not be stopped, perhaps only for want of a link, is tried again when that is back."""
-        if isinstance(event, events.LaneStopped):
-            self._runs_no_more(event.lane_id, event.at)
-        else:
-            self._hold_again(event.lane_id, clearing)
-
-    def _hold_again(self, lane_id: str, clearing: _Clearing) -> None:
-        if lane := self.lanes.get(lane_id):
-            self._held[lane_id] = _Held(clearing.uniqueid, clearing.mixmonitor_id, lane.path, replaced=True)
-
-    def _runs_no_more(self, lane_id: str, at: float, *, told: bool = True) -> None:
-        if lane := self.lanes.get(lane_id):
-            lane.told = told
-            lane.close_stretch(at)
-            lane.ended_at = at
-            self.save(lane)
+    def _runs_no_more(self, lane: LiveLane, at: float, *, told: bool = True) -> None:
+        lane.told = told
+        lane.close_stretch(at)
+        lane.ended_at = at
+        self.save(lane)
 
     def due(self, at: float) -> set[str]:
         """Channels whose recorder failed, or would not stop, and may be tried again now."""
@@ -435,9 +347,9 @@ class Recorder:
         lane.state, lane.note = LaneState.LOST, f"its disk was {event.kind}"
         self._ended(lane, event.at, runs_on=event.kind == FROZEN)
         if event.kind == FROZEN:
-            self._held[lane.id] = _Held(lane.uniqueid, lane.mixmonitor_id, lane.path, replaced=True)
+            self.stops.hold(lane)
         else:
-            self._clear(lane.id, lane.uniqueid, lane.mixmonitor_id)
+            self.stops.clear(lane.id, leaving(lane))
 
     def place_well(self, event: events.PlaceWell) -> set[str]:
         """What had to wait for the disk is stopped now; return the channels that may want a recorder again."""
@@ -453,21 +365,11 @@ class Recorder:
 
     def hears_again(self) -> None:
         """The link is back."""
-        self._hears = True
+        self.stops.hears_again()
         self._let_go()
 
     def _let_go(self) -> None:
-        """Stop what could not be stopped before, for its disk was frozen."""
-        if not self._hears:
-            return
-        for lane_id, held in list(self._held.items()):
-            if self._places.frozen(held.path):
-                continue
-            lane = self.lanes.get(lane_id)
-            if lane is not None and lane.state is LaneState.STOPPING:
-                self._send_stop(lane_id, held.uniqueid, held.mixmonitor_id)
-            else:
-                self._clear(lane_id, held.uniqueid, held.mixmonitor_id, held.replaced)
+        self.stops.let_go(taken=self._on.__contains__)
 
     # --- what becomes of the files -------------------------------------------------------------
 
@@ -479,10 +381,7 @@ class Recorder:
         if lane.state not in OVER:
             return False
         ended = lane.ended_at or 0.0
-        clearing = self._clearing.get(lane.id)
-        open_ = (
-            lane.id in self._held or self._places.frozen(lane.path) or bool(clearing and clearing.replaced)
-        )
+        open_ = self.stops.runs(lane) or self._places.frozen(lane.path)
         if open_ and at - ended < PATIENCE:
             return False
         return self.settled(max(ended, self._places.well_since(lane.path)), at)
@@ -532,14 +431,8 @@ class Recorder:
 
     def deaf(self) -> None:
         """The link is lost: what was still to be told of starts and stops never will be."""
-        self._hears = False
-        for lane_id, clearing in self._clearing.items():
-            if clearing.replaced:
-                self._hold_again(lane_id, clearing)
         self._starting.clear()
-        self._stopping.clear()
-        self._clearing.clear()
-        self._clearing_on.clear()
+        self.stops.deaf()
         self._foreign.deaf()
 
     def adopt(self, live: events.LiveChannel, at: float) -> bool:
@@ -561,13 +454,16 @@ class Recorder:
             if lane.state is LaneState.STARTING:
                 lane.state = LaneState.ATTACHED
             if lane.state is LaneState.STOPPING:
-                self._send_stop(lane.id, lane.uniqueid, lane.mixmonitor_id)
+                self.stops.stop(lane)
             return believed and lane.muted is not None
         if lane is not None:
             lane.state, lane.note = LaneState.LOST, "it was not there any more after the link came back"
             self._ended(lane, at)
-        if there and live.lane_id not in self._held:
-            self._clear(live.lane_id, live.uniqueid, live.mixmonitor_id)
+        if there and not self.stops.held(live.lane_id):
+            given_up = self.lanes.get(live.lane_id)
+            self.stops.clear(
+                live.lane_id, Leaving(live.uniqueid, live.mixmonitor_id, given_up.path if given_up else "")
+            )
             return False
         return lane is None
 

@@ -1,0 +1,197 @@
+"""How a recorder of ours is stopped: by its id, once more if the answer is lost, and never on a frozen disk.
+
+Owns what is on its way to be stopped. Closing a file on a disk that is frozen would hold up all that is asked of
+Asterisk, so that waits until the disk lives again, and until the link is there. Must not know why one has to go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recorderd.core import commands, events
+from recorderd.core.awaited import Awaited
+from recorderd.core.outbox import Outbox
+from recorderd.core.places import Places
+from recorderd.core.recordings import LiveLane
+from recorderd.core.rows import LaneState
+
+StopAnswer = events.LaneStopped | events.LaneStopFailed
+
+
+@dataclass(slots=True)
+class Leaving:
+    """A recorder that is to go. `again`: that was asked for twice.
+
+    `replaced`: its disk was frozen, so that another was begun beside it; until it is stopped it runs on. `path` is its
+    file, if we know of one.
+    """
+
+    uniqueid: str
+    mixmonitor_id: str
+    path: str = ""
+    replaced: bool = False
+    again: bool = False
+
+
+def leaving(lane: LiveLane, *, replaced: bool = False) -> Leaving:
+    """The recorder of this lane."""
+    return Leaving(lane.uniqueid, lane.mixmonitor_id, lane.path, replaced)
+
+
+class Stops:
+    """By lane. `lane_of` knows the lanes of before a restart too, but not all that a channel's variables tell of."""
+
+    def __init__(self, out: Outbox, places: Places, lane_of: Callable[[str], LiveLane | None]) -> None:
+        self._out = out
+        self._places = places
+        self._lane_of = lane_of
+        # Whose MixMonitorStop is still to come: it names no recorder, and comes before or after the answer.
+        self._told = Awaited()
+        # Over for us and not yet for Asterisk; and their channels, unless another may begin there before.
+        self._clearing: dict[str, Leaving] = {}
+        self._blocking = Awaited()
+        # To be stopped once their disk is no longer frozen.
+        self._held: dict[str, Leaving] = {}
+        self._hears = True
+
+    # --- questions -----------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is given up and still running."""
+        return not self._held and not self._clearing
+
+    def blocks(self, uniqueid: str) -> bool:
+        """None may begin on this channel before another is gone."""
+        return uniqueid in self._blocking
+
+    def ids_on(self, uniqueid: str) -> list[str]:
+        """The MixMonitorIDs of those on a channel."""
+        both = (*self._held.values(), *self._clearing.values())
+        return [one.mixmonitor_id for one in both if one.uniqueid == uniqueid]
+
+    def running_on(self, uniqueid: str) -> list[LiveLane]:
+        """Lanes of a channel that were given up on a frozen disk, where Asterisk's recorder runs on."""
+        if self.idle:
+            return []
+        both = (*self._held.items(), *self._clearing.items())
+        lanes = [self._lane_of(i) for i, one in both if one.replaced and one.uniqueid == uniqueid]
+        return [lane for lane in lanes if lane]
+
+    def runs(self, lane: LiveLane) -> bool:
+        """It was given up, and may take sound still."""
+        clearing = self._clearing.get(lane.id)
+        return lane.id in self._held or bool(clearing and clearing.replaced)
+
+    def held(self, lane_id: str) -> bool:
+        """It is to be stopped, and waits for its disk or for the link."""
+        return lane_id in self._held
+
+    # --- orders --------------------------------------------------------------------------------
+
+    def stop(self, lane: LiveLane) -> None:
+        """One that runs well, and whose lane says that it is being stopped."""
+        self._send(lane.id, leaving(lane))
+
+    def clear(self, lane_id: str, one: Leaving, *, beside: bool = False) -> None:
+        """One that is over for us. Unless another may run `beside` it, none may begin there before it is gone."""
+        self._clearing[lane_id] = one
+        if not beside:
+            self._blocking.add(lane_id, one.uniqueid)
+        self._send(lane_id, one)
+
+    def hold(self, lane: LiveLane) -> None:
+        """One on a frozen disk that is given up: another takes the voice, this is stopped when the disk lives again."""
+        self._held[lane.id] = leaving(lane, replaced=True)
+
+    def let_go(self, taken: Callable[[str], bool]) -> None:
+        """Stop what waited for its disk; `taken`: another of ours is on that channel."""
+        if not self._hears:
+            return
+        for lane_id, one in list(self._held.items()):
+            lane = self._lane_of(lane_id)
+            if self._places.frozen(one.path):
+                continue
+            if lane is not None and lane.state is LaneState.STOPPING:
+                self._send(lane_id, one)
+            else:
+                self.clear(lane_id, one, beside=one.replaced and taken(one.uniqueid))
+
+    def _send(self, lane_id: str, one: Leaving) -> None:
+        if self._places.frozen(one.path):
+            self._held[lane_id] = one
+            return
+        self._held.pop(lane_id, None)
+        self._told.add(lane_id, one.uniqueid)
+        self._out.do(
+            commands.StopMixMonitor(
+                lane_id=lane_id,
+                uniqueid=one.uniqueid,
+                mixmonitor_id=one.mixmonitor_id,
+                replaced=one.replaced,
+            )
+        )
+
+    # --- facts ---------------------------------------------------------------------------------
+
+    def told(self, uniqueid: str) -> bool:
+        """A recorder on this channel was stopped, and the event does not say which; whether it is one of ours."""
+        return self._told.take(uniqueid) is not None
+
+    def asked_again(self, event: events.LaneStopFailed) -> bool:
+        """Perhaps only the question was lost: what is not to be recorded is worth asking twice."""
+        self._told.drop(event.lane_id)
+        lane, clearing = self._lane_of(event.lane_id), self._clearing.get(event.lane_id)
+        if clearing is not None and not clearing.again:
+            clearing.again = True
+            self._send(event.lane_id, clearing)
+            return True
+        stopping = clearing is None and lane is not None and lane.state is LaneState.STOPPING
+        if stopping and lane is not None and not lane.stop_failed:
+            lane.stop_failed = True
+            self.stop(lane)
+            return True
+        return False
+
+    def answered(self, event: StopAnswer) -> Leaving | None:
+        """Asterisk's last word on one that was over for us; None if it is on another.
+
+        One that runs on and could not be stopped, perhaps only for want of a link, is tried again when that is back.
+        """
+        one = self._clearing.pop(event.lane_id, None)
+        if one is not None:
+            self._blocking.drop(event.lane_id)
+            if one.replaced and isinstance(event, events.LaneStopFailed):
+                self._hold_again(event.lane_id, one)
+        return one
+
+    def _hold_again(self, lane_id: str, one: Leaving) -> None:
+        if self._lane_of(lane_id):
+            one.again = False
+            self._held[lane_id] = one
+
+    def hangup(self, uniqueid: str) -> None:
+        """The channel is gone, and every recorder on it."""
+        if not self.idle:
+            for waiting in (self._held, self._clearing):
+                for lane_id in [i for i, one in waiting.items() if one.uniqueid == uniqueid]:
+                    del waiting[lane_id]
+        self._told.forget(uniqueid)
+        self._blocking.forget(uniqueid)
+
+    # --- the link ------------------------------------------------------------------------------
+
+    def deaf(self) -> None:
+        """It is lost: what was still to be told never will be."""
+        self._hears = False
+        for lane_id, one in self._clearing.items():
+            if one.replaced:
+                self._hold_again(lane_id, one)
+        self._told.clear()
+        self._clearing.clear()
+        self._blocking.clear()
+
+    def hears_again(self) -> None:
+        """It is back."""
+        self._hears = True
