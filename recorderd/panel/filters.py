@@ -286,6 +286,12 @@ def keyword(meaning: str) -> str:
     return words.get(current(), words["en"])[0]
 
 
+def in_the_readers_words(text: str) -> str:
+    """A word with a meaning as the reader's language writes it; anything else as it is."""
+    meaning = _MEANINGS.get(text.lower())
+    return keyword(meaning) if meaning else text
+
+
 # --- the form's fields ---------------------------------------------------------------------------------
 
 

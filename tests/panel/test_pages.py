@@ -154,3 +154,11 @@ async def test_no_link_of_a_page_leads_to_a_fault(room: Room, language: str) -> 
     spans = {path.partition("since=")[2] for path in seen if path.startswith("/admin/coverage?")}
     first = {"en": {"today", "yesterday"}, "ru": {"сегодня", "вчера"}}
     assert spans == {*first[language], "7d", "30d"}
+
+
+async def test_the_proof_says_since_when_in_the_readers_words_whoever_wrote_the_address(room: Room) -> None:
+    client = await room.signed_in("boss")
+    await press(client, "/", {"language": "ru"}, "/language")
+    page = (await client.get("/admin/coverage", params={"since": "yesterday"})).text
+    assert re.search(r'name="since" value="вчера"', page)
+    assert re.search(r'since=вчера" aria-current="true"', page)

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recorderd.panel.filters import keyword
+from recorderd.panel.filters import in_the_readers_words, keyword
 from recorderd.panel.language import _
 from recorderd.panel.pages.render import panel, show, viewer
 from recorderd.panel.ports import FaultyInput
@@ -15,7 +15,7 @@ from recorderd.panel.ports import FaultyInput
 
 async def page(request: Request) -> Response:
     """Since when, as people say it: today, yesterday, 7d, a date."""
-    since = request.query_params.get("since", "").strip() or keyword("today")
+    since = in_the_readers_words(request.query_params.get("since", "").strip() or "today")
     fault, proof = "", None
     try:
         proof = await panel(request).admin.coverage(viewer(request), since)
