@@ -13,7 +13,7 @@ from datetime import tzinfo
 from recorderd.core.channels import Names
 from recorderd.core.entries import Result, Story
 from recorderd.core.rows import Cdr, Interval, Mark
-from recorderd.panel import call_columns
+from recorderd.panel import call_columns, filter_form
 from recorderd.panel.audit import AuditTrail, read_place, write_place
 from recorderd.panel.filters import Language
 from recorderd.panel.language import _
@@ -74,10 +74,10 @@ class CallList:
         return self._language().parse(line)
 
     def from_form(self, form: Mapping[str, str]) -> Filter:
-        return self._language().from_form(form)
+        return filter_form.read(self._language(), form)
 
     def form(self, filter: Filter) -> dict[str, str]:
-        return self._language().form(filter)
+        return filter_form.fields(self._language(), filter)
 
     def _language(self) -> Language:
         return Language(self._clock(), self._zone)

@@ -1,6 +1,6 @@
-"""The filter language: `107 >60s today`, or a form with the same meaning.
+"""The filter language: `107 >60s today`.
 
-Owns both spellings and the way between them. Pure: no clock, no database. Words may be English or Russian,
+Owns what one line of it means. Pure: no clock, no database. Words may be English or Russian,
 whatever the reader's language; what is none of them is something that a call must mention.
 
     107                      a number or a name that is mentioned, or a part of one; "two words" in quotes
@@ -13,7 +13,7 @@ whatever the reader's language; what is none of them is something that a call mu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 
@@ -37,7 +37,7 @@ KEYWORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "yesterday": {"en": ("yesterday",), "ru": ("вчера",)},
 }
 _MEANINGS = {word: meaning for meaning, all in KEYWORDS.items() for words in all.values() for word in words}
-_UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "с": 1, "сек": 1, "м": 60, "мин": 60, "ч": 3600}
+UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "с": 1, "сек": 1, "м": 60, "мин": 60, "ч": 3600}
 
 _TALK = re.compile(
     r"(?:(?:duration|talk|длительность|разговор)\s*)?(?P<op>>=|<=|>|<|=)\s*(?P<count>[0-9]{1,9})"
@@ -50,8 +50,6 @@ _MONTH = re.compile(r"(?P<y>\d{4})-(?P<m>\d\d)")
 _TELEPHONE = re.compile(r"\+?\d[\d().-]{3,}\d")
 
 Days = tuple[date, date]
-# The tokens of the one-line language that a form's field stands for.
-FieldTokens = Callable[["Language", str], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,48 +67,6 @@ class Language:
         for token in _TOKEN.finditer(line):
             draft.take(token)
         return draft.finish()
-
-    def from_form(self, form: Mapping[str, str]) -> Filter:
-        """The filter of a form's fields. Raises FaultyFilter, its faults by field."""
-        faults: dict[str, str] = {}
-        parts: list[str] = []
-        for name, tokens in _FIELDS.items():
-            given = form.get(name, "").strip()[:LONGEST_LINE]
-            try:
-                parts += tokens(self, given) if given else ()
-            except ValueError as error:
-                faults[name] = str(error)
-        first, last = form.get("from", "").strip(), form.get("to", "").strip()
-        try:
-            parts += self._dates_of(first, last)
-        except ValueError as error:
-            faults["from"] = str(error)
-        if faults:
-            raise FaultyFilter(faults)
-        return self.parse(" ".join(parts))
-
-    def _dates_of(self, first: str, last: str) -> list[str]:
-        given = [self.days(text)[0].isoformat() if text else "" for text in (first, last)]
-        if given == ["", ""]:
-            return []
-        return [given[0] if given[0] == given[1] else f"{given[0]}..{given[1]}"]
-
-    def form(self, filter: Filter) -> dict[str, str]:
-        """The fields of a form that mean the same."""
-        first = last = ""
-        if filter.since is not None:
-            first = datetime.fromtimestamp(filter.since, self.zone).date().isoformat()
-        if filter.until is not None:
-            last = (datetime.fromtimestamp(filter.until, self.zone).date() - timedelta(days=1)).isoformat()
-        return {
-            "words": " ".join(_quoted(word) for word in filter.words),
-            "longer": "" if filter.min_s is None else str(max(filter.min_s - 1, 0)),
-            "shorter": "" if filter.max_s is None else str(filter.max_s + 1),
-            "from": first,
-            "to": last,
-            "direction": "missed" if filter.missed else filter.direction,
-            "recorded": {None: "", True: "yes", False: "no"}[filter.recorded],
-        }
 
     # --- days ------------------------------------------------------------------------------------
 
@@ -179,7 +135,7 @@ class _Draft:
         return replace(f, line=" ".join(self.tokens))
 
     def _talk(self, token: re.Match[str]) -> None:
-        count = int(token["count"]) * _UNITS[(token["unit"] or "s").lower()]
+        count = int(token["count"]) * UNITS[(token["unit"] or "s").lower()]
         text = token["talk"].strip()
         if count > _LONGEST_TALK:
             self.faults[text] = _("“{text}” is longer than a week.").format(text=text)
@@ -276,7 +232,8 @@ def _special(word: str) -> bool:
     return bool(" " in word or word in _MEANINGS or any(c in word for c in "<>=") or _looks_like_days(word))
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
+    """A word as it is typed where it shall mean nothing else."""
     return f'"{word}"' if _special(word) else word
 
 
@@ -290,40 +247,3 @@ def in_the_readers_words(text: str) -> str:
     """A word with a meaning as the reader's language writes it; anything else as it is."""
     meaning = _MEANINGS.get(text.lower())
     return keyword(meaning) if meaning else text
-
-
-# --- the form's fields ---------------------------------------------------------------------------------
-
-
-def _words_field(_language: Language, text: str) -> Iterator[str]:
-    """Words, never keywords: who wants `in` in a name has quotes, who wants calls in has the field for it."""
-    for token in re.finditer(r'"([^"]*)"|(\S+)', text):
-        yield _quoted((token[1] if token[1] is not None else token[2]).replace('"', "").lower())
-
-
-def _seconds_field(sign: str) -> FieldTokens:
-    def tokens(_language: Language, text: str) -> tuple[str]:
-        match = re.fullmatch(r"([0-9]{1,6})\s*([a-zа-я]*)", text.lower())
-        if not match or (match[2] and match[2] not in _UNITS):
-            raise ValueError(_("“{text}” is not a number of seconds.").format(text=text[:40]))
-        return (f"{sign}{match[1]}{match[2] or 's'}",)
-
-    return tokens
-
-
-def _choice_field(meanings: Mapping[str, str]) -> FieldTokens:
-    def tokens(_language: Language, text: str) -> tuple[str]:
-        if text not in meanings:
-            raise ValueError(_("“{text}” is none of the choices.").format(text=text[:40]))
-        return (keyword(meanings[text]),)
-
-    return tokens
-
-
-_FIELDS: Mapping[str, FieldTokens] = {
-    "words": _words_field,
-    "longer": _seconds_field(">"),
-    "shorter": _seconds_field("<"),
-    "direction": _choice_field({"in": "in", "out": "out", "missed": "missed"}),
-    "recorded": _choice_field({"yes": "recorded", "no": "unrecorded"}),
-}

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorderd.panel import filter_form
 from recorderd.panel.filters import KEYWORDS, LONGEST_LINE, Language
 from recorderd.panel.ports import FaultyFilter, Filter
 
@@ -124,14 +125,14 @@ def test_whatever_is_typed_is_a_filter_or_a_fault(line: str) -> None:
     except FaultyFilter:
         return
     assert HERE.parse(found.line) == found
-    again = HERE.from_form(HERE.form(found))
+    again = filter_form.read(HERE, filter_form.fields(HERE, found))
     assert replace(again, when="", line="") == replace(found, when="", line="")
 
 
 def test_a_form_means_the_same_as_a_line() -> None:
     form = {"words": "107 анна", "longer": "60", "from": "2026-11-01", "to": "23.11.2026", "direction": "in"}
-    assert HERE.from_form(form) == HERE.parse("107 анна >60s in 2026-11-01..2026-11-23")
-    assert HERE.from_form({}) == Filter()
+    assert filter_form.read(HERE, form) == HERE.parse("107 анна >60s in 2026-11-01..2026-11-23")
+    assert filter_form.read(HERE, {}) == Filter()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_a_form_means_the_same_as_a_line() -> None:
 )
 def test_a_fault_of_a_form_is_at_its_field(form: dict[str, str], field: str) -> None:
     with pytest.raises(FaultyFilter) as refused:
-        HERE.from_form(form)
+        filter_form.read(HERE, form)
     assert list(refused.value.faults) == [field]
 
 
