@@ -226,8 +226,11 @@ class ForeignRecorders:
                 return {event.uniqueid}
         return set()
 
-    def stopped(self, uniqueid: str, at: float) -> bool:
-        """One was stopped, and the event does not say which; whether there was one at all."""
+    def stopped(self, uniqueid: str, at: float, *, perhaps_ours: bool) -> bool:
+        """One was stopped, and the event does not say which; whether there was one at all.
+
+        Where it may be ours that was stopped, theirs is taken to run on if it can be stopped by its id.
+        """
         there = self._on.get(uniqueid, [])
         gone = next((r for r in there if r.stopping_since is not None), there[0] if there else None)
         if gone is None:
@@ -235,10 +238,12 @@ class ForeignRecorders:
         if gone.stopping_since is not None and gone.not_alone and not gone.ids:
             gone.stopping_since = None  # the newest went, perhaps another: until Asterisk knows of none
             return True
-        if gone.stopping_since is None and len(there) > 1:
+        runs_on = gone.stopping_since is None and perhaps_ours and bool(gone.ids)
+        if gone.stopping_since is None and (len(there) > 1 or runs_on):
             for recorder in there:  # of several nobody can tell which is left
                 recorder.failed = True
-        self._end(gone, at)
+        if not runs_on:
+            self._end(gone, at)
         return True
 
     def gone(self, event: events.ForeignGone) -> set[str]:

@@ -190,7 +190,7 @@ class Recorder:
         if self.stops.told(event.uniqueid):
             return {event.uniqueid}
         lane = self.on(event.uniqueid)
-        if self._foreign.stopped(event.uniqueid, event.at):
+        if self._foreign.stopped(event.uniqueid, event.at, perhaps_ours=lane is not None):
             return {event.uniqueid}
         if lane is not None and lane.state in (LaneState.ATTACHED, LaneState.RECORDING):
             self.fact(events.FileFault(at=event.at, lane_id=lane.id, kind="stopped by somebody else"))

@@ -112,6 +112,19 @@ def test_of_what_the_dialplan_says_nothing_is_new_that_asterisk_told_before() ->
     assert not world.engine.recorder.foreign(uid(CALLER))
 
 
+def test_where_nobody_can_tell_which_was_stopped_theirs_is_stopped_by_its_id_all_the_same() -> None:
+    world = world_of("replace")
+    play(world, NEW)
+    theirs = world.foreign_monitor(uid(CALLER), named=True)
+    world.wait(0.005)
+    play(world, REST, 0.01)
+    assert [m.lane_id != "" for m in on(world, CALLER)] == [False, True]
+    world.stop_newest(uid(CALLER))
+    play(world, ANSWER, 8.0)
+    assert theirs not in on(world, CALLER)
+    assert len(ours(world)) == 2
+
+
 def test_what_a_linked_file_holds_from_before_the_talk_is_counted_from_its_end() -> None:
     world = world_of("link")
     theirs = freepbx(world, NEW, REST + ANSWER)
