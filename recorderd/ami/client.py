@@ -25,7 +25,7 @@ log = logging.getLogger("recorderd.ami")
 
 BANNER = b"Asterisk Call Manager/"
 MOST_UNSENT = 1024 * 1024
-"""Bytes waiting for their turn, or for a socket that does not take them."""
+"""Bytes waiting for a socket that does not take them."""
 
 _MARGIN = 1.0
 """Seconds that a busy machine may take longer before that counts as stuck."""
@@ -45,7 +45,6 @@ class Connection(AMIProtocol):
         self._handlers[b"Event: FullyBooted"] = self._fully_booted
         self._splitter = wire.Splitter()
         self._sent = 0
-        self._unsent = bytearray()
         self.pending = Pending(self._loop)
         self.banner: asyncio.Future[bytes] = self._loop.create_future()
         self.lost: asyncio.Future[str] = self._loop.create_future()
@@ -117,37 +116,24 @@ class Connection(AMIProtocol):
         each: Callable[[bytes], Any] | None = None,
         late: Callable[[wire.Headers], None] | None = None,
     ) -> asyncio.Future[Reply]:
-        """Goes out, in order, at the end of this turn of the loop. Raises AmiError for what cannot be sent, ActionLost
-        if down.
-
-        Together with whatever else this turn sends: each write costs more CPU than all else about an action.
-        """
+        """Written before this returns. Raises AmiError for what cannot be sent, ActionLost if down."""
         name = headers.get("Action", "an action")
         self._sent += 1
         action_id = f"recorderd-{self._sent}"
         data = wire.spell(headers, action_id)
         if self.closed:
             raise ActionLost(f"{name} was not sent: there is no connection to Asterisk")
-        unsent = len(self._unsent) + self.transport.get_write_buffer_size()
-        if len(self.pending) >= MOST or unsent > MOST_UNSENT:
+        if len(self.pending) >= MOST or self.transport.get_write_buffer_size() > MOST_UNSENT:
             raise ActionLost(f"{name} was not sent: Asterisk does not take what is waiting already")
         future = self.pending.add(action_id, name, deadline, each, late)
-        if not self._unsent:
-            self._loop.call_soon(self._flush)
-        self._unsent += data
+        self.transport.write(data)
         return future
-
-    def _flush(self) -> None:
-        data, self._unsent = self._unsent, bytearray()
-        if data and not self.transport.is_closing():
-            self.transport.write(data)
 
     def close(self) -> None:
         self.end("closed by recorderd")
 
     def end(self, reason: str) -> None:
         """Over, once and for all: nothing more is sent, and who waits is told."""
-        self._flush()
         self.closed = True
         if not self.lost.done():
             self.lost.set_result(reason)
@@ -253,7 +239,7 @@ class AmiClient(Manager):
         each: Callable[[bytes], Any] | None = None,
         late: Callable[[wire.Headers], None] | None = None,
     ) -> asyncio.Future[Reply]:
-        """Sends with this turn of the loop, or fails now: nothing is kept to be sent after a reconnect.
+        """Sends now, before this returns, or fails now: nothing is kept to be sent after a reconnect.
 
         The future ends within `deadline` seconds as a Reply, ActionRefused or ActionLost. `each` makes one
         item of each event of a list. `late` is told what comes after the deadline, if it still comes.

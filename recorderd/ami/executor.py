@@ -3,7 +3,7 @@
 Owns the steps of each command: what is asked first, what is sent at once, what is undone. Must not decide
 what is recorded, nor know how a connection is kept.
 
-What `execute` sends goes out with this turn of the loop, without a detour through a task: what passes between a
+`execute` writes to the socket before it returns, without a detour through a task: what passes between a
 BridgeEnter and the MixMonitor is lost audio, millisecond for millisecond (asterisk-facts 3). Only when very much is
 asked for at once (ten thousand recorders after a first start) commands wait here for their turn: Asterisk does one
 after the other anyway, and our own bounds on what is under way would refuse the rest.
@@ -32,7 +32,7 @@ UNDER_WAY = 100
 
 
 class Send(Protocol):
-    """Sends an action with this turn of the loop; see `AmiClient.send_action`."""
+    """Writes an action now; see `AmiClient.send_action`."""
 
     def __call__(
         self, headers: wire.Headers, *, late: Callable[[wire.Headers], None] | None = None

@@ -140,8 +140,8 @@ class AsteriskLink:
             self._syncing.cancel()
 
     def execute(self, command: commands.Command) -> None:
-        """Sends with this turn of the loop, unless very much is under way. What came of it follows as an event; while
-        down, at once a refusal."""
+        """Sends before it returns, unless very much is under way. What came of it follows as an event; while down,
+        at once a refusal."""
         self._executor.execute(command)
 
     # --- a few things that are not part of recording

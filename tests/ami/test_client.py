@@ -361,58 +361,6 @@ async def test_an_asterisk_that_does_not_read_is_not_written_to_for_ever(
     assert {type(result) for result in results} == {ActionLost}
 
 
-class Written:
-    """A transport that notes each write."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self.writes: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(bytes(data))
-        self._transport.write(data)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._transport, name)
-
-
-async def test_what_one_turn_sends_goes_out_in_one_write_and_in_order(
-    asterisk: FakeAsterisk, connect: Connect
-) -> None:
-    heard = await connect()
-    connection = heard.client._current
-    assert connection is not None
-    connection.transport = written = Written(connection.transport)  # type: ignore[assignment]
-    for turn in range(2):
-        values = [f"{turn}-{number}" for number in range(3)]
-        await asyncio.gather(
-            *(heard.client.send_action({"Action": "Setvar", "Value": value}) for value in values)
-        )
-        assert [action["Value"] for action in asterisk.actions("Setvar")[-3:]] == values
-    assert [one.count(b"Action: Setvar") for one in written.writes if b"Setvar" in one] == [3, 3]
-
-
-async def test_what_waits_for_its_turn_counts_as_unsent(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heard = await connect()
-    monkeypatch.setattr(client_module, "MOST_UNSENT", 10)
-    heard.client.send_action({"Action": "Ping"})
-    with pytest.raises(ActionLost, match="does not take"):
-        heard.client.send_action({"Action": "Ping"})
-
-
-async def test_what_was_sent_in_the_turn_of_the_end_still_goes_out(
-    asterisk: FakeAsterisk, connect: Connect
-) -> None:
-    heard = await connect()
-    answer = heard.client.send_action({"Action": "StopMixMonitor"})
-    heard.client.drop("no more")
-    with pytest.raises(ActionLost, match="no more"):
-        await answer
-    await until(lambda: asterisk.actions("StopMixMonitor"))
-
-
 async def test_a_list_is_gathered_although_other_events_come_in_between(
     asterisk: FakeAsterisk, connect: Connect
 ) -> None:
