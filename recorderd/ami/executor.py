@@ -298,9 +298,10 @@ class Executor:
 
         async def steps(asked: asyncio.Future[Reply], pushed: asyncio.Future[Reply]) -> None:
             try:
-                offered = (await asked).headers.get("Value", "")
+                done, read = await asyncio.gather(_is_done(pushed), asked)
+                offered = read.headers.get("Value", "")
                 should = actions.features_with(offered, self._features)
-                if await _is_done(pushed) and should == "#".join(filter(None, (offered, *self._features))):
+                if done and should == "#".join(filter(None, (offered, *self._features))):
                     return
                 await self._send(actions.variable_set(command.uniqueid, "DYNAMIC_FEATURES", should))
             except AmiError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import select
 import socket
@@ -397,6 +398,21 @@ async def test_the_feature_code_is_offered_without_waiting_for_an_answer(
     one = await linked(settings={"feature": "rec1"})
     one.link.execute(commands.OfferFeature(uniqueid="u.1"))
     await until(lambda: asterisk.variables["u.1"].get("DYNAMIC_FEATURES") == "rec1")
+
+
+async def test_a_channel_that_is_gone_before_it_is_offered_the_code_is_no_fault_of_ours(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    for name in ("Getvar", "Setvar"):
+        asterisk.answers[name] = lambda action: fake_pbx.fail(action, "No such channel")
+    one = await linked()
+    unheard: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unheard.append(context))
+    one.link.execute(commands.OfferFeature(uniqueid="u.1"))
+    await until(lambda: asterisk.actions("Setvar"))
+    await settled(one)
+    gc.collect()
+    assert not unheard
 
 
 async def test_a_channel_that_is_gone_is_forgotten(asterisk: FakeAsterisk, linked: Link) -> None:
