@@ -27,6 +27,9 @@ ON_START = "made on start"
 SETTLE = 300.0
 _LOOK_BACK = 2 * 86_400.0
 _LINKS_BACK = 7 * 86_400.0
+# Rows come nearly in the order in which their recordings began. What came later than this is found the next day.
+_DISORDER = 600.0
+_SETTLE_EVERY = 10.0
 _EVERY = 30.0
 _SOON = 1.0
 _AGAIN = 60.0
@@ -63,6 +66,9 @@ class Notary:
         self._uniqueids: dict[str, float] = {}
         # Recordings whose disk does not give their file, and when it is tried again.
         self._stuck: dict[str, float] = {}
+        # Of what began before, everything is entered: it is not looked at again.
+        self._whole_until = 0.0
+        self._settled_at = 0.0
         self._signed = ""
         self._troubled = False
 
@@ -123,16 +129,18 @@ class Notary:
     async def turn(self) -> None:
         """Whatever is due now. Raises StoreError, EvidenceError."""
         now = self._clock()
-        while await self._open(now - _LOOK_BACK, ""):
+        while await self._open(max(now - _LOOK_BACK, self._whole_until), ""):
             pass
-        while await self._settle(now - _LINKS_BACK, now):
-            pass
+        if abs(now - self._settled_at) >= _SETTLE_EVERY:
+            await self._settle_due(now)
+            self._settled_at = now
         for uniqueid in [key for key, at in self._uniqueids.items() if at <= now]:
             links = await self._store.links(uniqueid=uniqueid)
             await self._store.chain.append(await entries.late_links(self._store, links), now)
             del self._uniqueids[uniqueid]
         if self._signed != heads.day_of(now):
             await self._sign(now)
+            self._whole_until = 0.0
         if self._node is not None:
             # Another node may have signed.
             await heads.keep_apart(self._store, self._state)
@@ -171,6 +179,14 @@ class Notary:
         for id in [id for id in self._heard if id in stored and stored[id].state in RECORDING_ENDS]:
             del self._heard[id]
         return bool(self._heard)
+
+    async def _settle_due(self, now: float) -> None:
+        since = max(now - _LINKS_BACK, self._whole_until)
+        while await self._settle(since, now):
+            pass
+        oldest = await self._store.chain.oldest_unsettled(since, node=self._node)
+        if oldest is not None:
+            self._whole_until = max(self._whole_until, oldest - _DISORDER)
 
     async def _settle(self, since: float, now: float) -> int:
         found = await self._store.chain.unsettled(since, now - SETTLE, limit=_AT_ONCE, node=self._node)

@@ -75,6 +75,10 @@ class ChainStore(ABC):
     ) -> list[rows.Recording]:
         """Those that have one, whose conversation ended before then, and whose rows are not entered yet."""
 
+    @abstractmethod
+    async def oldest_unsettled(self, since: float, *, node: str | None = None) -> float | None:
+        """When the first recording, finished or not, began, at `since` or later, whose rows are not entered yet."""
+
 
 def link(draft: Draft, at: float, last: ChainEntry | None) -> ChainEntry:
     """The entry of this draft, behind `last`. The draft is clean already: what is hashed is what is kept."""

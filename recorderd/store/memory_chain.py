@@ -80,9 +80,16 @@ class MemoryChain(ChainStore):
                 found.append(row)
         return found[:limit]
 
+    async def oldest_unsettled(self, since: float, *, node: str | None = None) -> float | None:
+        begun = self._begun(since, node)
+        return next((row.started_at for row in begun if not self._entered(row.id, Kind.SETTLED)), None)
+
     def _done(self, since: float, node: str | None) -> list[rows.Recording]:
-        done = [r for r in self._all(rows.Recording) if r.state in RECORDING_ENDS and r.started_at >= since]
-        found = [row for row in done if node in (None, row.node)]
+        return [row for row in self._begun(since, node) if row.state in RECORDING_ENDS]
+
+    def _begun(self, since: float, node: str | None) -> list[rows.Recording]:
+        begun = [row for row in self._all(rows.Recording) if row.started_at >= since]
+        found = [row for row in begun if node in (None, row.node)]
         return sorted(found, key=lambda row: (row.started_at, row.id))
 
     def _entered(self, recording_id: str, *kinds: Kind) -> bool:

@@ -96,6 +96,11 @@ class SqlChain(ChainStore):
     ) -> list[rows.Recording]:
         return await self._ask(rows.Recording, unsettled(since, ended_before, limit, node))
 
+    async def oldest_unsettled(self, since: float, *, node: str | None = None) -> float | None:
+        async with self._begin({}) as connection:
+            began: float | None = await connection.scalar(oldest_unsettled(since, node))
+            return began
+
     async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
         async with self._begin({}) as connection:
             return await _rows(connection, cls, query)
@@ -136,6 +141,14 @@ def unsettled(since: float, ended_before: float, limit: int, node: str | None = 
     if node is not None:
         query = query.where(table.c.node == node)
     return query.order_by(table.c.started_at, table.c.id).limit(limit)
+
+
+def oldest_unsettled(since: float, node: str | None = None) -> sa.Select[Any]:
+    table = t.recordings
+    query = sa.select(table.c.started_at).where(table.c.started_at >= since, ~_entered([Kind.SETTLED.value]))
+    if node is not None:
+        query = query.where(table.c.node == node)
+    return query.order_by(table.c.started_at).limit(1)
 
 
 def _entered(kinds: list[str]) -> sa.ColumnElement[bool]:

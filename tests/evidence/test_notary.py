@@ -6,6 +6,7 @@ import asyncio
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from recorderd.core import chain, recordings, rows
 from recorderd.core.chain import Kind
 from recorderd.errors import EvidenceError
 from recorderd.store.abc import Store
+from recorderd.store.chain import ChainStore
 from tests.evidence.conftest import Told, kinds, notary_of, proven, settled, shortly_after, talked
 from tests.keeping.conftest import Clock, archived, eventually, keeper_of
 from tests.keeping.world import DAY, START, World
@@ -75,6 +77,64 @@ async def test_when_the_call_is_over_and_settled_all_its_rows_are_entered(world:
     }  # fmt: skip
     report = await proven(world, store)
     assert (report.faults, report.recordings, report.files, report.rows) == ([], 1, 1, 5)
+
+
+async def test_what_is_entered_whole_is_not_looked_at_again_until_the_next_day(
+    world: World, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much there is of it, a look costs what is new."""
+    hour, looked = 3600.0, []
+    unsettled = type(store.chain).unsettled
+
+    async def noted(chain: ChainStore, since: float, *more: Any, **named: Any) -> list[rows.Recording]:
+        looked.append(since)
+        found: list[rows.Recording] = await unsettled(chain, since, *more, **named)
+        return found
+
+    monkeypatch.setattr(type(store.chain), "unsettled", noted)
+    clock = shortly_after()
+    notary = notary_of(world, store, clock)
+    await talked(world, store, 1)
+    await notary.turn()
+    settled(clock)
+    await notary.turn()
+    await talked(world, store, 2, at=START + hour)
+    clock.now = START + hour + 3
+    await notary.turn()
+    settled(clock)
+    await notary.turn()
+    assert looked[-1] > START
+    assert await kinds_of(store, "r2") == ["closed", "settled"]
+    # One that began before and came only now.
+    await talked(world, store, 3)
+    settled(clock)
+    await notary.turn()
+    assert await kinds_of(store, "r3") == []
+    clock.now += 24 * hour
+    await notary.turn()
+    settled(clock)
+    await notary.turn()
+    assert await kinds_of(store, "r3") == ["closed", "settled"]
+
+
+async def test_one_that_lasts_for_hours_is_entered_when_it_ends(world: World, store: Store) -> None:
+    clock, hour = shortly_after(), 3600.0
+    notary = notary_of(world, store, clock)
+    await world.add(store, 1, seconds=1.0, at=START)
+    whole = (await store.recordings(id="r1"))[0]
+    await store.save([replace(whole, state=rows.RecordingState.RECORDING, ended_at=None)])
+    await notary.turn()
+    for later in range(1, 4):
+        await talked(world, store, 1 + later, at=START + later * hour)
+        clock.now = START + later * hour + 3
+        await notary.turn()
+        settled(clock)
+        await notary.turn()
+    await store.save([whole, sample.conversation("c1", started_at=START, ended_at=clock.now)])
+    await notary.turn()
+    settled(clock)
+    await notary.turn()
+    assert await kinds_of(store, "r1") == ["closed", "settled"]
 
 
 async def test_a_link_that_comes_later_is_entered_as_one(world: World, store: Store) -> None:

@@ -136,6 +136,16 @@ async def test_unsettled_are_entered_ones_whose_call_is_over(store: Store) -> No
     assert await store.chain.unsettled(T - 1, T + 60) == []
 
 
+async def test_the_oldest_unsettled_one_may_still_be_open(store: Store) -> None:
+    open_one = sample.recording("open", started_at=T + 2, ended_at=None, state=rows.RecordingState.RECORDING)
+    await store.save([sample.recording("settled"), sample.recording("ready", started_at=T + 1), open_one])
+    await store.chain.append([draft("settled"), draft("ready"), draft("settled", kind=Kind.SETTLED)], T)
+    assert await store.chain.oldest_unsettled(T) == T + 1
+    assert await store.chain.oldest_unsettled(T + 2) == T + 2
+    assert await store.chain.oldest_unsettled(T + 3) is None
+    assert await store.chain.oldest_unsettled(T, node="another") is None
+
+
 async def test_a_backup_takes_the_chain_along(store: Store, tmp_path: Path) -> None:
     await store.chain.append([draft("a"), draft("b")], T)
     await store.chain.sign(sign)

@@ -15,6 +15,7 @@ from tests.store.test_explain import plan
 QUESTIONS: dict[str, sa.Select[Any]] = {
     "what has no entry": questions.unopened(1.0, 100),
     "what is not settled": questions.unsettled(1.0, 2.0, 100),
+    "since when all is settled": questions.oldest_unsettled(1.0),
 }
 
 
