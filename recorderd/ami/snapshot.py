@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from recorderd.ami import wire
 from recorderd.ami.translate import printable
-from recorderd.core import events
+from recorderd.core import events, stops
 
 LANE = "RECORDERD"
 """The channel variable that holds our lane's id."""
@@ -22,6 +22,9 @@ MIXMONITOR_ID = "RECORDERD_ID"
 """The channel variable into which Asterisk writes the MixMonitorID (option `i`)."""
 
 RECORDING_FILE = "CDR(recordingfile)"
+
+REPLACED = stops.REPLACED
+"""The channel variable that holds `lane=id` of each recorder of ours that was given up on a frozen disk."""
 
 ANSWERED = "CDR(answer,u)"
 """Seconds since the epoch, to the microsecond; Asterisk splits the list of variables outside of brackets only."""
@@ -45,7 +48,7 @@ FOREIGN = (*FOREIGN_NAMES, FOREIGN_STATE)
 
 STATUS: wire.Headers = {
     "Action": "Status",
-    "Variables": ",".join((LANE, MIXMONITOR_ID, RECORDING_FILE, ANSWERED, *FOREIGN)),
+    "Variables": ",".join((LANE, MIXMONITOR_ID, REPLACED, RECORDING_FILE, ANSWERED, *FOREIGN)),
 }
 BRIDGES: wire.Headers = {"Action": "BridgeList"}
 
@@ -92,6 +95,7 @@ def channel(message: bytes, technologies: Mapping[str, str]) -> events.LiveChann
         recording_file=printable(variables.get(RECORDING_FILE, "")),
         foreign_file=foreign_file,
         foreign_ids=foreign_ids,
+        replaced=dict(_REPLACED_ONE.findall(variables.get(REPLACED, ""))),
     )
 
 
@@ -109,6 +113,8 @@ def foreign(variables: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
 
 
 _ID = re.compile(r"0x[0-9a-fA-F]{1,16}")
+
+_REPLACED_ONE = re.compile(r"([0-9A-Za-z]+)=(0x[0-9a-fA-F]{1,16})(?:,|\Z)")
 
 
 def bridge(message: bytes) -> tuple[str, str]:

@@ -364,7 +364,8 @@ class LiveChannel:
     `application` tells a caller (`Dial`, `Queue`) from a callee (`AppDial`, `AppQueue`). `lane_id` and
     `mixmonitor_id` are our channel variables RECORDERD and RECORDERD_ID, empty where we record nothing.
     `answered` is when its present call was answered, 0 where Asterisk does not say. `foreign_file` and
-    `foreign_ids` are what its variables say of somebody else's recorder, as in `ForeignSeen`.
+    `foreign_ids` are what its variables say of somebody else's recorder, as in `ForeignSeen`. `replaced`: by lane, the
+    ids of ours that were given up there on a frozen disk and are still to be stopped.
     """
 
     channel: str
@@ -383,6 +384,7 @@ class LiveChannel:
     recording_file: str = ""
     foreign_file: str = ""
     foreign_ids: tuple[str, ...] = ()
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -206,6 +206,10 @@ class Recorder:
         ):
             if lane is not None and gone.replaced and isinstance(event, events.LaneStopped):
                 self._runs_no_more(lane, event.at)
+            elif lane is not None and gone.found is not None:  # it had been stopped before the restart
+                lane.stretches = gone.found
+                lane.ended_at = max((end for _, end in gone.found if end is not None), default=lane.ended_at)
+                self.save(lane)
             return gone.uniqueid
         if lane is None or (lane.state, type(event)) not in LANE:
             return None
@@ -278,6 +282,8 @@ class Recorder:
 
     def due(self, at: float) -> set[str]:
         """Channels whose recorder failed, or would not stop, and may be tried again now."""
+        if self.stops.known(at):
+            self._let_go()
         return self._foreign.due(at) | {
             u for u, t in self._trouble.items() if t.not_before <= at and u not in self._on
         }
@@ -443,6 +449,8 @@ class Recorder:
         One that we gave up, or know nothing of, is stopped; then the plan starts another, and no voice is
         taken twice.
         """
+        for lane_id, mixmonitor_id in live.replaced.items():
+            self._find_replaced(lane_id, mixmonitor_id, live, at)
         lane = self.on(live.uniqueid)
         there = bool(live.lane_id and live.mixmonitor_id)
         if lane is not None and there and lane.id == live.lane_id:
@@ -466,6 +474,19 @@ class Recorder:
             )
             return False
         return lane is None
+
+    def _find_replaced(self, lane_id: str, mixmonitor_id: str, live: events.LiveChannel, at: float) -> None:
+        """One of before a restart, given up on a frozen disk: it runs on, and its file goes on."""
+        lane = self.lanes.get(lane_id)
+        reused = mixmonitor_id in (live.mixmonitor_id, *live.foreign_ids)
+        lost = lane is not None and lane.restored and lane.state is LaneState.LOST
+        if lane is None or not lost or self.stops.runs(lane) or reused:
+            return
+        self.stops.find(lane, mixmonitor_id, at)
+        lane.ended_at = at
+        if live.bridge_uniqueid and lane.stretches:
+            *before, (start, end) = lane.stretches
+            lane.ended_at, lane.stretches = end, (*before, (start, None))
 
     def restore(self, row: Lane, users: Iterable[str], outside: bool, not_before: float) -> None:
         """A lane from before a restart."""

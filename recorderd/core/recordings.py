@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recorderd.core import commands, events, sides
-from recorderd.core.company import Company
+from recorderd.core.company import FRAME_SECONDS, Company
 from recorderd.core.foreign import ForeignRecorder
 from recorderd.core.intervals import STEP_SECONDS, Span, filled, without
 from recorderd.core.rows import Interval, Lane, LaneState, Recording, RecordingState
@@ -272,7 +272,9 @@ def mix(
                         (i.started_at, _kept_until(i, margin)), _taken_over(lane, later)
                     )
                 ),
-                forbidden=None if lane.restored else _stretches(company.forbidden(lane.uniqueid), lane),
+                forbidden=_stretches(
+                    _unknown(lane, intervals) if lane.restored else company.forbidden(lane.uniqueid), lane
+                ),
                 alone=() if lane.restored else _stretches(company.alone(lane.uniqueid, lane.spans()), lane),
                 thawed_at=lane.thawed_at,
                 seen=lane.seen,
@@ -281,6 +283,16 @@ def mix(
         ),
         stereo=f"{stereo}/{recording.folder}/{recording.id}{STEREO}" if stereo else "",
     )
+
+
+def _unknown(lane: LiveLane, intervals: Iterable[Interval]) -> list[Span]:
+    """Of a lane from before a restart all that is not in these intervals: with whom its party talked is forgotten."""
+    spans = lane.spans()
+    for i in intervals:
+        if not i.masked and any(p.uniqueid == lane.uniqueid for p in i.parties):
+            known = (i.started_at, i.ended_at or i.started_at)
+            spans = [part for span in spans for part in without(span, [known])]
+    return [(start, end) for start, end in spans if end - start > FRAME_SECONDS]
 
 
 def _taken_over(lane: LiveLane, later: Iterable[LiveLane]) -> list[Span]:

@@ -1,7 +1,8 @@
 """How a recorder of ours is stopped: by its id, once more if the answer is lost, and never on a frozen disk.
 
 Owns what is on its way to be stopped. Closing a file on a disk that is frozen would hold up all that is asked of
-Asterisk, so that waits until the disk lives again, and until the link is there. Must not know why one has to go.
+Asterisk, so that waits until the disk lives again, and until the link is there. A daemon that is killed meanwhile finds
+those again by a variable of their channel. Must not know why one has to go.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from recorderd.core.places import Places
 from recorderd.core.recordings import LiveLane
 from recorderd.core.rows import LaneState
 
+REPLACED = "RECORDERD_REPLACED"
+# Seconds: of a disk of which nothing was heard since a restart, that it is not frozen is known by then.
+_KNOWN_AFTER = 2.0
+
+Stretches = tuple[tuple[float, float | None], ...]
 StopAnswer = events.LaneStopped | events.LaneStopFailed
 
 
@@ -24,7 +30,8 @@ class Leaving:
     """A recorder that is to go. `again`: that was asked for twice.
 
     `replaced`: its disk was frozen, so that another was begun beside it; until it is stopped it runs on. `path` is its
-    file, if we know of one.
+    file, if we know of one. `found_at`: a restart found it then, and whether its disk is frozen still is not known;
+    `found` are its lane's stretches then, for if it was stopped before.
     """
 
     uniqueid: str
@@ -32,6 +39,8 @@ class Leaving:
     path: str = ""
     replaced: bool = False
     again: bool = False
+    found_at: float | None = None
+    found: Stretches | None = None
 
 
 def leaving(lane: LiveLane, *, replaced: bool = False) -> Leaving:
@@ -104,6 +113,28 @@ class Stops:
     def hold(self, lane: LiveLane) -> None:
         """One on a frozen disk that is given up: another takes the voice, this is stopped when the disk lives again."""
         self._held[lane.id] = leaving(lane, replaced=True)
+        self._mark(lane.uniqueid)
+
+    def find(self, lane: LiveLane, mixmonitor_id: str, at: float) -> None:
+        """One of before a restart that was held then."""
+        self._held[lane.id] = Leaving(
+            lane.uniqueid, mixmonitor_id, lane.path, replaced=True, found_at=at, found=lane.stretches
+        )
+
+    def known(self, at: float) -> bool:
+        """Whether the disk of one that a restart found would have been told to be frozen by now; asked once."""
+        late = [one for one in self._held.values() if one.found_at is not None]
+        due = [one for one in late if at - (one.found_at or 0.0) >= _KNOWN_AFTER]
+        for one in due:
+            one.found_at = None
+        return bool(due)
+
+    def _mark(self, uniqueid: str) -> None:
+        """Have the channel itself remember who of ours is still to be stopped there."""
+        both = (*self._held.items(), *self._clearing.items())
+        ids = {i: one.mixmonitor_id for i, one in both if one.replaced and one.uniqueid == uniqueid}
+        value = ",".join(f"{lane_id}={mixmonitor_id}" for lane_id, mixmonitor_id in ids.items())
+        self._out.do(commands.Setvar(uniqueid=uniqueid, variable=REPLACED, value=value))
 
     def let_go(self, taken: Callable[[str], bool]) -> None:
         """Stop what waited for its disk; `taken`: another of ours is on that channel."""
@@ -111,7 +142,7 @@ class Stops:
             return
         for lane_id, one in list(self._held.items()):
             lane = self._lane_of(lane_id)
-            if self._places.frozen(one.path):
+            if self._places.frozen(one.path) or one.found_at is not None:
                 continue
             if lane is not None and lane.state is LaneState.STOPPING:
                 self._send(lane_id, one)
@@ -162,8 +193,10 @@ class Stops:
         one = self._clearing.pop(event.lane_id, None)
         if one is not None:
             self._blocking.drop(event.lane_id)
-            if one.replaced and isinstance(event, events.LaneStopFailed):
+            if one.replaced and one.found is None and isinstance(event, events.LaneStopFailed):
                 self._hold_again(event.lane_id, one)
+            elif one.replaced:
+                self._mark(one.uniqueid)
         return one
 
     def _hold_again(self, lane_id: str, one: Leaving) -> None:

@@ -102,3 +102,24 @@ def test_a_recorder_that_was_stopped_is_none() -> None:
 
 def test_our_own_id_and_what_is_none_are_never_somebody_elses() -> None:
     assert told(MIXMONITOR_FILENAME=FILE, LOCAL_MIXMON_ID="0x7f1", MIXMON_ID="x") == (FILE, ())
+
+
+@pytest.mark.parametrize(
+    ("said", "replaced"),
+    [
+        ("1a2b=0x7f2", {"1a2b": "0x7f2"}),
+        ("1a2b=0x7f2,1a2c=0x7f3", {"1a2b": "0x7f2", "1a2c": "0x7f3"}),
+        ("", {}),
+        ("1a2b", {}),
+        ("1a2b=7f2", {}),
+    ],
+)
+def test_a_channel_tells_who_of_ours_is_still_to_be_stopped_there(
+    said: str, replaced: dict[str, str]
+) -> None:
+    marked = STATUS.replace(
+        b"Variable: CDR", f"Variable: RECORDERD_REPLACED={said}\r\nVariable: CDR".encode()
+    )
+    one = snapshot.channel(marked, {})
+    assert one is not None
+    assert one.replaced == replaced

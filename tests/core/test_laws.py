@@ -319,9 +319,7 @@ class Life(RuleBasedStateMachine):
     def regain_link(self) -> None:
         self.world.regain_link()
 
-    # What runs on there is not known any more after a restart, and runs on until its call ends.
-    @precondition(lambda self: not self.world.dead and self.world.frozen == NOWHERE)
-    @precondition(lambda self: self.world.engine.recorder.stops.idle)
+    @precondition(lambda self: not self.world.dead)
     @rule(after=st.integers(0, 15))
     def kill(self, after: int) -> None:
         """kill -9, now or in the middle of what comes next."""

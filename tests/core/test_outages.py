@@ -204,6 +204,92 @@ def test_what_a_frozen_disk_kept_from_being_stopped_while_we_were_deaf_goes_befo
     assert sum(row.missing_ms for row in intervals(world)) < 20
 
 
+@pytest.mark.parametrize("thaws", ["while it is dead", "after it is back", "long after"])
+def test_what_was_given_up_on_a_frozen_disk_is_stopped_though_the_daemon_was_killed_meanwhile(
+    thaws: str,
+) -> None:
+    """Its id is with its channel; until a disk of which nothing was heard must be well it is not touched."""
+    world = talking()
+    world.freeze(LANES)
+    world.wait(1.0)
+    world.die()
+    world.wait(0.5)
+    if thaws == "while it is dead":
+        world.frozen = "(none)"
+    before = len(world.sent)
+    world.rise()
+    world.wait(1.5)
+    assert not [c for c in world.sent[before:] if isinstance(c, commands.StopMixMonitor)]
+    if thaws == "after it is back":
+        world.thaw()
+    world.wait(5.0)
+    if thaws == "long after":
+        assert not [c for c in world.sent[before:] if isinstance(c, commands.StopMixMonitor)]
+        world.thaw()
+        world.wait(1.0)
+    for token in ("101-00", "102-01"):
+        channel = world.truth.channels[uid(token)]
+        assert [m.path.startswith(SPARE) for m in channel.monitors] == [True]
+        assert not channel.replaced
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    assert sum(row.missing_ms for row in intervals(world)) < 50
+
+
+def test_a_mark_of_one_that_was_stopped_before_the_restart_changes_nothing() -> None:
+    """Killed between the stop and the taking away of the mark."""
+    world = talking()
+    world.freeze(LANES)
+    world.wait(1.0)
+    marks = dict(world.truth.channels[uid("101-00")].replaced)
+    world.thaw()
+    world.wait(1.0)
+    world.die()
+    world.truth.channels[uid("101-00")].replaced = marks
+    world.rise()
+    world.wait(5.0)
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    (mix,) = world.mixes
+    ends = {lane.lane_id: lane.stretches[-1].end for lane in mix.lanes}
+    assert ends[next(iter(marks))] < world.now - 8.0
+    assert [row.outcome for row in intervals(world)] == [Outcome.RECORDED]
+
+
+def test_of_a_recorder_that_was_adopted_the_words_before_another_took_over_are_not_cut_away() -> None:
+    """With whom its party talked before is forgotten; that another took its voice is known, and forbids nothing."""
+    world = talking()
+    world.die()
+    world.wait(0.5)
+    world.rise()
+    world.wait(1.0)
+    world.freeze(LANES)
+    world.wait(1.5)
+    world.thaw()
+    world.wait(1.0)
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    (mix,) = world.mixes
+    assert [lane.forbidden for lane in mix.lanes] == [()] * 4
+
+
+def test_what_was_armed_on_a_frozen_disk_is_stopped_before_its_file_goes_though_the_daemon_was_killed() -> (
+    None
+):
+    world = World(BOTH)
+    world.play(tape(BEGIN))
+    world.wait(0.2)
+    world.freeze(LANES)
+    world.wait(0.2)
+    world.die()
+    world.rise()
+    world.thaw()
+    world.wait(5.0)  # the model itself holds that no file is removed while it is written
+    (left,) = world.truth.channels[uid("101-00")].monitors
+    assert left.path.startswith(SPARE)
+    assert not [path for path in world.files if path.startswith(LANES)]
+
+
 @pytest.mark.parametrize("seconds", [1.0, 2.046])
 def test_when_a_talk_ended_that_a_frozen_disk_kept_us_from_hearing_of_its_files_tell(seconds: float) -> None:
     """But not where they end with a step of Asterisk's buffer: then the disk may have kept the rest from them."""

@@ -29,6 +29,7 @@ from recorderd.core.rows import (
     RecordingState,
     Row,
 )
+from recorderd.core.stops import REPLACED
 from tests.core.tape import T
 
 SETTINGS = Settings(monitor="/spool/monitor", lanes=("/spool/lanes", "/spare/lanes"))
@@ -74,6 +75,7 @@ class Chan:
     recordingfile: str = ""
     foreign_file: str = ""
     foreign_id: str = ""
+    replaced: dict[str, str] = field(default_factory=dict)
 
     @property
     def real(self) -> bool:
@@ -197,6 +199,7 @@ class Truth:
                 recording_file=c.recordingfile,
                 foreign_file=c.foreign_file,
                 foreign_ids=(c.foreign_id,) if c.foreign_id else (),
+                replaced=dict(c.replaced),
             )
             for c in self.channels.values()
         )
@@ -402,6 +405,12 @@ class World:
         """A new daemon takes up what is open in the store, and then hears Asterisk."""
         self.take_up()
         self.regain_link()
+        if self.frozen != "(none)":  # as the look at the disks tells within a second
+            self.after(0.7, lambda: self._tell_frozen(self.frozen))
+
+    def _tell_frozen(self, place: str) -> None:
+        if self.frozen == place:
+            self.hear(events.PlaceFault(at=self.now, place=place, kind="frozen"))
 
     def take_up(self) -> None:
         """A new daemon takes up what is open in the store."""
@@ -543,6 +552,8 @@ class World:
         chan = self.truth.channels.get(command.uniqueid)
         if chan and command.variable == "CDR(recordingfile)":
             chan.recordingfile = command.value
+        if chan and command.variable == REPLACED:
+            chan.replaced = dict(one.split("=") for one in command.value.split(",") if one)
 
     def _nothing(self, _command: commands.Command) -> None:
         """Has no answer."""
