@@ -106,9 +106,11 @@ def beside(program: Program, fake: FakeAsterisk) -> Program:
 
 def test_ready_is_said_when_people_are_answered_and_life_is_proved_until_the_end(beside: Program) -> None:
     with managed(beside, "run") as manager:
-        manager.until("READY=1")
+        said = manager.until("READY=1")
         assert beside("status").code == 0
-        manager.until("STATUS=beside Asterisk")
+        # Asterisk is heard before the control socket is there, and may have answered by then.
+        if not any(line.startswith("STATUS=beside Asterisk") for line in said):
+            manager.until("STATUS=beside Asterisk")
         manager.until("WATCHDOG=1")
         manager.until("WATCHDOG=1")
         manager.child.send_signal(signal.SIGTERM)
