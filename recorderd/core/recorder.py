@@ -30,6 +30,9 @@ LaneFact = (
 )
 
 
+_WAS = "its disk was {}"
+# Seconds before its recorder was stopped in which a disk lived again, at the least.
+_STOPPED_AFTER = 0.001
 # Seconds: so long a recording waits for the disk of one of its lanes.
 PATIENCE = 3600.0
 
@@ -350,7 +353,7 @@ class Recorder:
 
         Until then Asterisk's recorder runs on, and what it takes is in its file in the end.
         """
-        lane.state, lane.note = LaneState.LOST, f"its disk was {event.kind}"
+        lane.state, lane.note = LaneState.LOST, _WAS.format(event.kind)
         self._ended(lane, event.at, runs_on=event.kind == FROZEN)
         if event.kind == FROZEN:
             self.stops.hold(lane)
@@ -493,6 +496,9 @@ class Recorder:
         lane = self.lanes[row.id] = LiveLane.from_row(row, outside)
         lane.users = tuple(dict.fromkeys(users))
         lane.not_before = not_before
+        if lane.state is LaneState.LOST and lane.note == _WAS.format(FROZEN) and lane.spans():
+            # It was stopped as soon as its disk lived again: what is lacking, is lacking before.
+            lane.thawed_at = lane.spans()[-1][1] - _STOPPED_AFTER
         if lane.state in OVER:
             self._over[lane.id] = None
         else:

@@ -273,6 +273,26 @@ def test_of_a_recorder_that_was_adopted_the_words_before_another_took_over_are_n
     assert [lane.forbidden for lane in mix.lanes] == [()] * 4
 
 
+def test_what_a_frozen_disk_cost_is_laid_before_its_thaw_though_the_daemon_was_killed_after_it() -> None:
+    world = talking()
+    world.freeze(LANES)
+    world.wait(1.0)
+    world.thaw()
+    world.wait(1.0)
+    world.die()
+    world.wait(0.5)
+    world.rise()
+    world.wait(1.0)
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    (mix,) = world.mixes
+    old = [lane for lane in mix.lanes if lane.path.startswith(LANES)]
+    assert [lane.stretches[-1].end - (lane.thawed_at or 0.0) for lane in old] == [
+        pytest.approx(0.001, abs=1e-4)
+    ] * 2
+    assert [lane.thawed_at for lane in mix.lanes if lane not in old] == [None, None]
+
+
 def test_what_was_armed_on_a_frozen_disk_is_stopped_before_its_file_goes_though_the_daemon_was_killed() -> (
     None
 ):
