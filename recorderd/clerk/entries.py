@@ -7,7 +7,7 @@ their times.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from recorderd.config import Config
 from recorderd.core.chain import ChainEntry, Draft, Kind
 from recorderd.core.keeping import IN_PLACE, Erasure, Hold, Kept
 from recorderd.core.recordings import CUT_BACK
-from recorderd.core.rows import CdrLink, Interval, Recording, RecordingState, Row
+from recorderd.core.rows import Cdr, CdrLink, Interval, Recording, RecordingState, Row
 from recorderd.errors import AudioError
 from recorderd.store.abc import Store
 from recorderd.store.digests import digests, name_of
@@ -122,55 +122,79 @@ def _hashed(paths: dict[str, Path], keys: sealed.Keys) -> tuple[dict[str, Any], 
     return found, missing
 
 
-async def settled(store: Store, recording: Recording) -> Draft:
-    """The entry of a recording whose call is over: everything in the ledger that belongs to it."""
-    return Draft(
-        kind=Kind.SETTLED,
-        recording_id=recording.id,
-        detail={"rows": digests(await ledger(store, recording))},
-    )
+async def settled(store: Store, recordings: Sequence[Recording]) -> list[Draft]:
+    """The entries of recordings whose calls are over: everything in the ledger that belongs to each, read together."""
+    found = await _ledgers(store, recordings)
+    return [
+        Draft(kind=Kind.SETTLED, recording_id=id, detail={"rows": digests(theirs)})
+        for id, theirs in found.items()
+    ]
 
 
 async def ledger(store: Store, recording: Recording) -> list[Row]:
     """The recording, its conversation with every interval of it, its CDR links and their CDRs."""
-    talk = await store.conversation(recording.conversation_id)
-    mine = await store.intervals(recording_id=recording.id)
-    whole = await store.intervals(conversation_id=recording.conversation_id) if talk else []
-    links = await store.links(recording_id=recording.id)
-    found: list[Row] = [
-        recording,
-        *([talk] if talk else []),
-        *whole,
-        *mine,
-        *links,
-        *await cdrs(store, links),
+    return (await _ledgers(store, [recording]))[recording.id]
+
+
+async def _ledgers(store: Store, recordings: Sequence[Recording]) -> dict[str, list[Row]]:
+    if not recordings:
+        return {}
+    ids = tuple(recording.id for recording in recordings)
+    talks = {
+        talk.id: talk for talk in await store.conversations(id=tuple(r.conversation_id for r in recordings))
+    }
+    spoken = [
+        *await store.intervals(conversation_id=tuple(talks)),
+        *await store.intervals(recording_id=ids),
     ]
-    return list({name_of(row): row for row in found}.values())
+    links = await store.links(recording_id=ids)
+    known = await _cdrs(store, links)
+    ledgers: dict[str, list[Row]] = {}
+    for recording in recordings:
+        talk = talks.get(recording.conversation_id)
+        theirs = [link for link in links if link.recording_id == recording.id]
+        found: list[Row] = [
+            recording,
+            *([talk] if talk else []),
+            *(i for i in spoken if talk and i.conversation_id == talk.id),
+            *(i for i in spoken if i.recording_id == recording.id),
+            *theirs,
+            *_of(known, theirs),
+        ]
+        ledgers[recording.id] = list({name_of(row): row for row in found}.values())
+    return ledgers
 
 
-async def cdrs(store: Store, links: Iterable[CdrLink]) -> list[Row]:
+async def _cdrs(store: Store, links: Iterable[CdrLink]) -> dict[tuple[str, int], Cdr]:
     """The CDRs that these links point at, as far as we have them."""
-    found: list[Row] = []
-    for link in links:
-        known = await store.cdrs(uniqueid=link.uniqueid)
-        found += [cdr for cdr in known if cdr.sequence == link.sequence]
-    return found
+    uniqueids = tuple(dict.fromkeys(link.uniqueid for link in links))
+    found = await store.cdrs(uniqueid=uniqueids) if uniqueids else []
+    return {(cdr.uniqueid, cdr.sequence): cdr for cdr in found}
+
+
+def _of(known: Mapping[tuple[str, int], Cdr], links: Iterable[CdrLink]) -> list[Cdr]:
+    keys = [(link.uniqueid, link.sequence) for link in links]
+    return [known[key] for key in keys if key in known]
 
 
 async def late_links(store: Store, links: Sequence[CdrLink], note: str = "") -> list[Draft]:
     """Entries for those links whose recording was settled without them."""
     entries = await store.chain.entries_of(sorted({link.recording_id for link in links}))
-    drafts = []
+    late = []
     for link in links:
         theirs = entries.get(link.recording_id, [])
         known = any(name_of(link) in entry.detail.get("rows", {}) for entry in theirs)
         if not known and any(entry.kind == Kind.SETTLED for entry in theirs):
-            detail: dict[str, Any] = {"rows": digests([link, *await cdrs(store, [link])])}
-            if note:
-                detail["late"] = note
-            drafts.append(
-                Draft(kind=Kind.LINKED, recording_id=link.recording_id, object=name_of(link), detail=detail)
-            )
+            late.append(link)
+    pointed_at = await _cdrs(store, late)
+    drafts = []
+    for link in late:
+        detail: dict[str, Any] = {"rows": digests([link, *_of(pointed_at, [link])])}
+        if note:
+            detail["late"] = note
+        drafts.append(
+            Draft(kind=Kind.LINKED, recording_id=link.recording_id, object=name_of(link), detail=detail)
+        )
     return drafts
 
 

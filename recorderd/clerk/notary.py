@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from recorderd.archive import sealed, signing
@@ -122,9 +122,9 @@ class Notary:
             for d in (*holds, *erased)
         ]
         await self._store.chain.append(late, now)
-        for cdr in await self._store.cdrs(now - _LINKS_BACK):
-            links = await self._store.links(uniqueid=cdr.uniqueid)
-            await self._store.chain.append(await entries.late_links(self._store, links, ON_START), now)
+        await self._late_links(
+            {cdr.uniqueid for cdr in await self._store.cdrs(now - _LINKS_BACK)}, now, ON_START
+        )
 
     async def turn(self) -> None:
         """Whatever is due now. Raises StoreError, EvidenceError."""
@@ -134,10 +134,11 @@ class Notary:
         if abs(now - self._settled_at) >= _SETTLE_EVERY:
             await self._settle_due(now)
             self._settled_at = now
-        for uniqueid in [key for key, at in self._uniqueids.items() if at <= now]:
-            links = await self._store.links(uniqueid=uniqueid)
-            await self._store.chain.append(await entries.late_links(self._store, links), now)
-            del self._uniqueids[uniqueid]
+        due = [key for key, at in self._uniqueids.items() if at <= now]
+        await self._late_links(due, now)
+        for uniqueid in due:
+            if self._uniqueids[uniqueid] <= now:  # it may have been matched again meanwhile
+                del self._uniqueids[uniqueid]
         if self._signed != heads.day_of(now):
             await self._sign(now)
             self._whole_until = 0.0
@@ -190,9 +191,16 @@ class Notary:
 
     async def _settle(self, since: float, now: float) -> int:
         found = await self._store.chain.unsettled(since, now - SETTLE, limit=_AT_ONCE, node=self._node)
-        drafts = [await entries.settled(self._store, recording) for recording in found]
-        await self._store.chain.append(drafts, self._clock())
+        await self._store.chain.append(await entries.settled(self._store, found), self._clock())
         return len(found)
+
+    async def _late_links(self, uniqueids: Iterable[str], now: float, note: str = "") -> None:
+        rest = sorted(uniqueids)
+        while rest:
+            some, rest = rest[:_AT_ONCE], rest[_AT_ONCE:]
+            links = await self._store.links(uniqueid=tuple(some))
+            if late := await entries.late_links(self._store, links, note):
+                await self._store.chain.append(late, now)
 
     async def _sign(self, now: float) -> None:
         if self._key is None:

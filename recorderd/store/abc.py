@@ -205,6 +205,7 @@ class Store(ABC):
         since: float | None = None,
         until: float | None = None,
         *,
+        id: str | tuple[str, ...] | None = None,
         linkedid: str | tuple[str, ...] | None = None,
     ) -> list[rows.Conversation]:
         """By start; `linkedid` is one of those that its channels ever had. Of a tuple any will do, as below."""
@@ -255,7 +256,7 @@ class Store(ABC):
         until: float | None = None,
         *,
         linkedid: str | tuple[str, ...] | None = None,
-        uniqueid: str | None = None,
+        uniqueid: str | tuple[str, ...] | None = None,
     ) -> list[rows.Cdr]:
         """By `start`; every criterion given must hold."""
 
@@ -267,7 +268,10 @@ class Store(ABC):
 
     @abstractmethod
     async def links(
-        self, *, recording_id: str | None = None, uniqueid: str | None = None
+        self,
+        *,
+        recording_id: str | tuple[str, ...] | None = None,
+        uniqueid: str | tuple[str, ...] | None = None,
     ) -> list[rows.CdrLink]:
         """Which CDR rows have audio in which recordings."""
 

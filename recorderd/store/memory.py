@@ -152,9 +152,10 @@ class MemoryStore(Store):
         since: float | None = None,
         until: float | None = None,
         *,
+        id: str | tuple[str, ...] | None = None,
         linkedid: str | tuple[str, ...] | None = None,
     ) -> list[rows.Conversation]:
-        found = self._some(rows.Conversation, _started_at, since, until)
+        found = self._some(rows.Conversation, _started_at, since, until, id=id)
         wanted = (linkedid,) if isinstance(linkedid, str) else linkedid
         return [row for row in found if wanted is None or not set(wanted).isdisjoint(row.linkedids)]
 

@@ -21,10 +21,14 @@ def conversation(id: str) -> sa.Select[Any]:
 
 
 def conversations(
-    since: float | None, until: float | None, linkedid: str | tuple[str, ...] | None
+    since: float | None = None,
+    until: float | None = None,
+    *,
+    id: str | tuple[str, ...] | None = None,
+    linkedid: str | tuple[str, ...] | None = None,
 ) -> sa.Select[Any]:
     table, link = t.conversations, t.conversation_linkedids
-    query = sa.select(table).where(*_between(table.c.started_at, since, until))
+    query = sa.select(table).where(*_between(table.c.started_at, since, until), *_equal(table, {"id": id}))
     if linkedid is not None:
         query = query.where(
             table.c.id.in_(sa.select(link.c.conversation_id).where(_is(link.c.linkedid, linkedid)))
@@ -86,7 +90,7 @@ def cdrs(
     return query.order_by(table.c.start, table.c.uniqueid, table.c.sequence)
 
 
-def links(**equal: str | None) -> sa.Select[Any]:
+def links(**equal: str | tuple[str, ...] | None) -> sa.Select[Any]:
     table = t.cdr_links
     return sa.select(table).where(*_equal(table, equal)).order_by(*table.primary_key.columns)
 

@@ -141,13 +141,9 @@ class SqlStore(Store):
         return found[0] if found else None
 
     async def conversations(
-        self,
-        since: float | None = None,
-        until: float | None = None,
-        *,
-        linkedid: str | tuple[str, ...] | None = None,
+        self, since: float | None = None, until: float | None = None, **criteria: str | tuple[str, ...] | None
     ) -> list[rows.Conversation]:
-        return await self._ask(rows.Conversation, queries.conversations(since, until, linkedid))
+        return await self._ask(rows.Conversation, queries.conversations(since, until, **criteria))
 
     async def intervals(
         self, since: float | None = None, until: float | None = None, **criteria: Any
@@ -186,7 +182,7 @@ class SqlStore(Store):
     ) -> list[rows.Cdr]:
         return await self._ask(rows.Cdr, queries.cdrs(since, until, without_link=True))
 
-    async def links(self, **criteria: str | None) -> list[rows.CdrLink]:
+    async def links(self, **criteria: str | tuple[str, ...] | None) -> list[rows.CdrLink]:
         return await self._ask(rows.CdrLink, queries.links(**criteria))
 
     async def alarms(

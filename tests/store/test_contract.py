@@ -242,6 +242,7 @@ async def test_of_several_values_any_will_do_and_of_none_nothing_does(store: Sto
     assert await store.recordings(conversation_id=("c3", "c2")) == made[1:]
     assert await store.cdrs(linkedid=("l1", "l2")) == written[:2]
     assert await store.conversations(linkedid=()) == []
+    assert await store.conversations(id=(talks[2].id, talks[0].id, "x")) == [talks[0], talks[2]]
     assert await store.intervals(conversation_id=()) == []
     assert await store.cdrs(linkedid=()) == []
 
@@ -273,8 +274,13 @@ async def test_cdrs_and_links_are_found_by_uniqueid_linkedid_and_recording(store
     )
     assert await store.cdrs(linkedid="1.1") == [one, two]
     assert await store.cdrs(uniqueid="2.2") == [two]
+    assert await store.cdrs(uniqueid=("1.1", "2.2", "3.3")) == [one, two]
     assert await store.links(uniqueid="1.1") == [sample.link("1.1", 1, "r1"), sample.link("1.1", 1, "r2")]
     assert await store.links(recording_id="r2", uniqueid="2.2") == [sample.link("2.2", 1, "r2")]
+    assert await store.links(recording_id=("r1", "r2"), uniqueid=("1.1",)) == await store.links(
+        uniqueid="1.1"
+    )
+    assert await store.links(uniqueid=()) == []
 
 
 async def test_a_lane_belongs_to_every_recording_that_it_serves(store: Store) -> None:

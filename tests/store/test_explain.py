@@ -14,8 +14,11 @@ from tests.postgres import Cluster
 
 QUESTIONS: dict[str, sa.Select[Any]] = {
     "a conversation": queries.conversation("c1"),
-    "conversations by time": queries.conversations(1.0, 2.0, None),
-    "conversations by linkedid": queries.conversations(None, None, "1.1"),
+    "conversations by time": queries.conversations(1.0, 2.0),
+    "conversations by linkedid": queries.conversations(linkedid="1.1"),
+    "conversations by ids": queries.conversations(id=("c1", "c2")),
+    "links of recordings": queries.links(recording_id=("r1", "r2")),
+    "cdrs of links": queries.cdrs(uniqueid=("1.1", "1.2")),
     "a conversation's intervals": queries.intervals(conversation_id="c1"),
     "intervals by time": queries.intervals(1.0, 2.0),
     "a recording's intervals": queries.intervals(recording_id="r1"),
