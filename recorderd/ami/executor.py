@@ -4,9 +4,10 @@ Owns the steps of each command: what is asked first, what is sent at once, what 
 what is recorded, nor know how a connection is kept.
 
 `execute` writes to the socket before it returns, without a detour through a task: what passes between a
-BridgeEnter and the MixMonitor is lost audio, millisecond for millisecond (asterisk-facts 3). Only when very much is
-asked for at once (ten thousand recorders after a first start) commands wait here for their turn: Asterisk does one
-after the other anyway, and our own bounds on what is under way would refuse the rest.
+BridgeEnter and the MixMonitor is lost audio, millisecond for millisecond (asterisk-facts 3). Only when more is asked
+for than Asterisk answers (ten thousand recorders after a first start, more calls than the machine can carry) commands
+wait here for their turn: Asterisk does one after the other anyway. Then recorders come first, in their order; a name
+in a CDR or a feature code can wait.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ log = logging.getLogger("recorderd.ami")
 
 UNDER_WAY = 100
 """Our actions that Asterisk has not answered yet. More commands wait until it has."""
+
+_GONE = "No such channel"
+_CAN_WAIT = (commands.Setvar, commands.OfferFeature)
 
 
 class Send(Protocol):
@@ -65,7 +69,8 @@ class Executor:
         """The lane whose mark we last put on a channel, by the channel's uniqueid."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way = 0
-        self._waiting: deque[commands.Command] = deque()
+        self._first: deque[commands.Command] = deque()
+        self._later: deque[commands.Command] = deque()
         self._carry_out: dict[type[commands.Command], Callable[[Any], None]] = {
             commands.MixMonitor: self._mixmonitor,
             commands.StopMixMonitor: self._stop,
@@ -80,10 +85,11 @@ class Executor:
     def execute(self, command: commands.Command) -> None:
         """Raises KeyError for a command that is not Asterisk's; all else becomes an event or a log line."""
         carry_out = self._carry_out[type(command)]
-        if self._under_way < UNDER_WAY and not self._waiting:
+        waiting = self._later if isinstance(command, _CAN_WAIT) else self._first
+        if self._under_way < UNDER_WAY and not waiting:
             carry_out(command)
         else:
-            self._waiting.append(command)
+            waiting.append(command)
 
     def _send(
         self, headers: wire.Headers, *, late: Callable[[wire.Headers], None] | None = None
@@ -97,9 +103,10 @@ class Executor:
         """Whose turn it is now. Once the link is gone nobody's: the next picture says what is to be asked again."""
         self._under_way -= 1
         if not self._connected():
-            self._waiting.clear()
-        while self._waiting and self._under_way < UNDER_WAY:
-            command = self._waiting.popleft()
+            self._first.clear()
+            self._later.clear()
+        while self._under_way < UNDER_WAY and (waiting := self._first or self._later):
+            command = waiting.popleft()
             self._carry_out[type(command)](command)
 
     def forget(self, uniqueid: str) -> None:
@@ -137,7 +144,7 @@ class Executor:
                 events.LaneStarted(at=self._now(), lane_id=command.lane_id, mixmonitor_id=mixmonitor_id)
             )
             return
-        if error is None or isinstance(error, ActionRefused):
+        if error is None or (isinstance(error, ActionRefused) and str(error) != _GONE):
             self._unmark(command.uniqueid, command.lane_id)
         reason = str(error or "Asterisk gave no MixMonitorID")
         self._put(events.LaneRefused(at=self._now(), lane_id=command.lane_id, reason=reason))

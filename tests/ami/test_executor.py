@@ -112,12 +112,14 @@ async def test_the_action_is_on_the_wire_before_execute_returns(asterisk: FakeAs
 async def test_a_lane_that_asterisk_refuses_is_refused_in_its_own_words_and_unmarked(
     asterisk: FakeAsterisk, linked: Link
 ) -> None:
-    asterisk.answers["MixMonitor"] = lambda action: fake_pbx.fail(action, "No such channel")
+    asterisk.answers["MixMonitor"] = lambda action: fake_pbx.fail(
+        action, "Could not start monitoring channel"
+    )
     one = await linked()
     one.link.execute(START)
     await until(lambda: one.of(events.LaneRefused))
     await settled(one)
-    assert reason(one, events.LaneRefused) == "No such channel"
+    assert reason(one, events.LaneRefused) == "Could not start monitoring channel"
     assert asterisk.variables["u.1"]["RECORDERD"] == ""
 
 
@@ -443,6 +445,33 @@ async def test_thousands_of_recorders_at_once_are_begun_in_their_order_a_few_at_
         (a["Action"], a["Channel"]) for a in asterisk.received if a["Action"] in ("MixMonitor", "Setvar")
     ]
     assert asked == [(action, f"u.{n}") for n in range(5000) for action in ("MixMonitor", "Setvar")]
+
+
+async def test_where_more_is_asked_for_than_is_answered_recorders_come_first(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    await settled(one)
+    before = len(asterisk.received)
+    for n in range(UNDER_WAY + 50):
+        one.link.execute(commands.Setvar(uniqueid=f"u.{n}", variable="CDR(recordingfile)", value="x.wav"))
+    one.link.execute(lane(1))
+    one.link.execute(lane(2))
+    await until(lambda: len(asterisk.received) - before == UNDER_WAY + 50 + 4)
+    asked = [a["Action"] for a in asterisk.received[before:]]
+    recorders = [n for n, action in enumerate(asked) if action == "MixMonitor"]
+    assert recorders == [UNDER_WAY, UNDER_WAY + 2], "each with its mark, before all that waits"
+
+
+async def test_a_channel_that_is_gone_has_no_mark_to_be_taken_off(
+    asterisk: FakeAsterisk, linked: Link
+) -> None:
+    one = await linked()
+    asterisk.answers["MixMonitor"] = lambda action: fake_pbx.fail(action, "No such channel")
+    one.link.execute(START)
+    await until(lambda: one.of(events.LaneRefused))
+    await settled(one)
+    assert [a["Value"] for a in asterisk.actions("Setvar")] == ["l1"]
 
 
 async def test_what_waited_for_its_turn_when_the_link_broke_is_not_asked_for_later(
