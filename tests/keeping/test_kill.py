@@ -19,7 +19,7 @@ from tests.keeping.killer import Killer
 from tests.keeping.world import World, decoded, hears, voices
 
 NUMBERS = (1, 2)
-SHORT, LONG = 5, 200
+SHORT, LONG = 3, 200
 
 
 async def made(folder: Path, node: str = "") -> World:
