@@ -34,7 +34,8 @@ class ForeignRecorder:
     asked then and not answered yet; `unanswered`: nor will be. `heard`: we were told of its start, and its file is new.
     `linked`: its file was taken for a recording. `failed`: that file does not come, or does not grow.
     `stopping_since`: its stop was asked for. `ended_at` is when it was over. `not_alone`: nobody told us for a while,
-    so that another may run beside it.
+    so that another may run beside it. `taken_until`: it is from before a restart, and what had taken its file was over
+    then already; whether it runs still is not known.
     """
 
     uniqueid: str
@@ -185,10 +186,6 @@ class ForeignRecorders:
 
     def started(self, event: events.MixMonitorStart) -> None:
         """One begins: ask what it is."""
-        for recorder in self._on.get(event.uniqueid, ()):
-            if recorder.foretold:
-                recorder.foretold = False
-                return
         self._begin(event)
 
     def foretold(self, event: events.Consult) -> None:
@@ -201,9 +198,13 @@ class ForeignRecorders:
         if channel is not None and not channel.monitored:
             self._begin(event, foretold=True)
 
-    def is_foretold(self, uniqueid: str) -> bool:
-        """Asterisk's next event of a start there is of one of which we know."""
-        return any(recorder.foretold for recorder in self._on.get(uniqueid, ()))
+    def was_foretold(self, event: events.MixMonitorStart) -> bool:
+        """It is of the one of which the dialplan told before: that is known by now."""
+        for recorder in self._on.get(event.uniqueid, ()):
+            if recorder.foretold:
+                recorder.foretold = False
+                return True
+        return False
 
     def _begin(self, event: events.MixMonitorStart | events.Consult, *, foretold: bool = False) -> None:
         if channel := self._calls.channels.get(event.uniqueid):
@@ -235,11 +236,12 @@ class ForeignRecorders:
         gone = next((r for r in there if r.stopping_since is not None), there[0] if there else None)
         if gone is None:
             return False
-        if gone.stopping_since is not None and gone.not_alone and not gone.ids:
+        asked = gone.stopping_since is not None
+        if asked and gone.not_alone and not gone.ids:
             gone.stopping_since = None  # the newest went, perhaps another: until Asterisk knows of none
             return True
-        runs_on = gone.stopping_since is None and perhaps_ours and bool(gone.ids)
-        if gone.stopping_since is None and (len(there) > 1 or runs_on):
+        runs_on = not asked and perhaps_ours and bool(gone.ids)
+        if not asked and (len(there) > 1 or runs_on):
             for recorder in there:  # of several nobody can tell which is left
                 recorder.failed = True
         if not runs_on:

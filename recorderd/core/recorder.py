@@ -180,8 +180,9 @@ class Recorder:
 
     def monitor_started(self, event: events.MixMonitorStart) -> set[str]:
         """Somebody else's if the dialplan foretold it, ours if we are waiting for one there; return its channel."""
-        foretold = self._foreign.is_foretold(event.uniqueid)
-        if not foretold and (lane_id := self._starting.take(event.uniqueid)):
+        if self._foreign.was_foretold(event):
+            return {event.uniqueid}
+        if lane_id := self._starting.take(event.uniqueid):
             if lane := self.lanes.get(lane_id):
                 self._begin(lane, event.at)
         else:

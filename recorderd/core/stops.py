@@ -77,16 +77,19 @@ class Stops:
 
     def ids_on(self, uniqueid: str) -> list[str]:
         """The MixMonitorIDs of those on a channel."""
-        both = (*self._held.values(), *self._clearing.values())
-        return [one.mixmonitor_id for one in both if one.uniqueid == uniqueid]
+        return [one.mixmonitor_id for _, one in self._leaving(uniqueid)]
 
     def running_on(self, uniqueid: str) -> list[LiveLane]:
         """Lanes of a channel that were given up on a frozen disk, where Asterisk's recorder runs on."""
+        lanes = [self._lane_of(lane_id) for lane_id, one in self._leaving(uniqueid) if one.replaced]
+        return [lane for lane in lanes if lane]
+
+    def _leaving(self, uniqueid: str) -> list[tuple[str, Leaving]]:
+        """Those on a channel, by lane. Asked at every event: mostly there is none anywhere."""
         if self.idle:
             return []
         both = (*self._held.items(), *self._clearing.items())
-        lanes = [self._lane_of(i) for i, one in both if one.replaced and one.uniqueid == uniqueid]
-        return [lane for lane in lanes if lane]
+        return [(lane_id, one) for lane_id, one in both if one.uniqueid == uniqueid]
 
     def runs(self, lane: LiveLane) -> bool:
         """It was given up, and may take sound still."""
@@ -131,8 +134,7 @@ class Stops:
 
     def _mark(self, uniqueid: str) -> None:
         """Have the channel itself remember who of ours is still to be stopped there."""
-        both = (*self._held.items(), *self._clearing.items())
-        ids = {i: one.mixmonitor_id for i, one in both if one.replaced and one.uniqueid == uniqueid}
+        ids = {lane_id: one.mixmonitor_id for lane_id, one in self._leaving(uniqueid) if one.replaced}
         value = ",".join(f"{lane_id}={mixmonitor_id}" for lane_id, mixmonitor_id in ids.items())
         self._out.do(commands.Setvar(uniqueid=uniqueid, variable=REPLACED, value=value))
 
@@ -206,10 +208,9 @@ class Stops:
 
     def hangup(self, uniqueid: str) -> None:
         """The channel is gone, and every recorder on it."""
-        if not self.idle:
-            for waiting in (self._held, self._clearing):
-                for lane_id in [i for i, one in waiting.items() if one.uniqueid == uniqueid]:
-                    del waiting[lane_id]
+        for lane_id, _ in self._leaving(uniqueid):
+            self._held.pop(lane_id, None)
+            self._clearing.pop(lane_id, None)
         self._told.forget(uniqueid)
         self._blocking.forget(uniqueid)
 
