@@ -195,9 +195,9 @@ class Store(ABC):
 
     # --- asking ---
 
-    @abstractmethod
     async def conversation(self, id: str) -> rows.Conversation | None:
         """The conversation of this id."""
+        return next(iter(await self.conversations(id=id)), None)
 
     @abstractmethod
     async def conversations(

@@ -143,10 +143,6 @@ class MemoryStore(Store):
 
     # --- asking ---
 
-    async def conversation(self, id: str) -> rows.Conversation | None:
-        found = self._some(rows.Conversation, _started_at, id=id)
-        return found[0] if found else None
-
     async def conversations(
         self,
         since: float | None = None,

@@ -16,10 +16,6 @@ from recorderd.store import tables as t
 Condition = sa.ColumnElement[bool]
 
 
-def conversation(id: str) -> sa.Select[Any]:
-    return sa.select(t.conversations).where(t.conversations.c.id == id)
-
-
 def conversations(
     since: float | None = None,
     until: float | None = None,

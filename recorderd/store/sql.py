@@ -136,10 +136,6 @@ class SqlStore(Store):
 
     # --- asking ---
 
-    async def conversation(self, id: str) -> rows.Conversation | None:
-        found = await self._ask(rows.Conversation, queries.conversation(id))
-        return found[0] if found else None
-
     async def conversations(
         self, since: float | None = None, until: float | None = None, **criteria: str | tuple[str, ...] | None
     ) -> list[rows.Conversation]:

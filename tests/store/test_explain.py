@@ -13,7 +13,7 @@ from recorderd.store import engines, queries, tables
 from tests.postgres import Cluster
 
 QUESTIONS: dict[str, sa.Select[Any]] = {
-    "a conversation": queries.conversation("c1"),
+    "a conversation": queries.conversations(id="c1"),
     "conversations by time": queries.conversations(1.0, 2.0),
     "conversations by linkedid": queries.conversations(linkedid="1.1"),
     "conversations by ids": queries.conversations(id=("c1", "c2")),
