@@ -107,7 +107,6 @@ def dial_begin(m: Message) -> events.Event:
         dest_channel=m.id("DestChannel"),
         dest_uniqueid=m.id("DestUniqueid"),
         dest_linkedid=dest_linkedid,
-        dial_string=m.text("DialString"),
     )
 
 
@@ -180,7 +179,6 @@ def blind_transfer(m: Message) -> events.Event | None:
     return events.BlindTransfer(
         at=m.at,
         transferer_uniqueid=m.id("TransfererUniqueid"),
-        transferee_uniqueid=m.maybe("TransfereeUniqueid") or "",  # left out where a whole conference is sent
         extension=m.text("Extension"),
     )
 

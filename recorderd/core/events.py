@@ -58,7 +58,6 @@ class DialBegin(Event):
     dest_channel: str
     dest_uniqueid: str
     dest_linkedid: str
-    dial_string: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +129,9 @@ class BridgeDestroy(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlindTransfer(Event):
-    """`transferer_uniqueid` sends `transferee_uniqueid` to `extension`."""
+    """`transferer_uniqueid` sends whom it talks with to `extension`."""
 
     transferer_uniqueid: str
-    transferee_uniqueid: str
     extension: str
 
 

@@ -182,8 +182,8 @@ class Store(ABC):
         """Put these in the place of all extensions and rules, in one step; the new version."""
 
     @abstractmethod
-    async def policy_log(self, since: float | None = None, limit: int | None = None) -> list[PolicyLogRow]:
-        """Who changed policy, newest last; `limit` keeps the newest."""
+    async def policy_log(self) -> list[PolicyLogRow]:
+        """Who changed policy, newest last."""
 
     @abstractmethod
     def policy_changes(self) -> AsyncGenerator[int, None]:
@@ -261,9 +261,7 @@ class Store(ABC):
         """By `start`; every criterion given must hold."""
 
     @abstractmethod
-    async def cdrs_without_link(
-        self, since: float | None = None, until: float | None = None
-    ) -> list[rows.Cdr]:
+    async def cdrs_without_link(self, since: float | None = None) -> list[rows.Cdr]:
         """The answered ones that no recording is linked to."""
 
     @abstractmethod

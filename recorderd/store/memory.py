@@ -128,8 +128,8 @@ class MemoryStore(Store):
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def policy_log(self, since: float | None = None, limit: int | None = None) -> list[PolicyLogRow]:
-        return _newest(self._some(PolicyLogRow, _at, since), limit)
+    async def policy_log(self) -> list[PolicyLogRow]:
+        return self._some(PolicyLogRow, _no_time)
 
     async def policy_changes(self) -> AsyncGenerator[int, None]:
         told = -1
@@ -224,11 +224,9 @@ class MemoryStore(Store):
     ) -> list[rows.Cdr]:
         return self._some(rows.Cdr, _start, since, until, **equal)
 
-    async def cdrs_without_link(
-        self, since: float | None = None, until: float | None = None
-    ) -> list[rows.Cdr]:
+    async def cdrs_without_link(self, since: float | None = None) -> list[rows.Cdr]:
         linked = {(link.uniqueid, link.sequence) for link in self._some(rows.CdrLink, _no_time)}
-        found = self._some(rows.Cdr, _start, since, until, disposition="ANSWERED")
+        found = self._some(rows.Cdr, _start, since, disposition="ANSWERED")
         return [row for row in found if (row.uniqueid, row.sequence) not in linked]
 
     async def links(self, **equal: Any) -> list[rows.CdrLink]:

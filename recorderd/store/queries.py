@@ -107,6 +107,10 @@ def newest(table: sa.Table, since: float | None, until: float | None, limit: int
     )
 
 
+def policy_log() -> sa.Select[Any]:
+    return sa.select(t.policy_log).order_by(t.policy_log.c.version)
+
+
 # --- what is not finished ---------------------------------------------------------------------------
 # A UNION of keys where one would write OR: each half has an index of its own.
 

@@ -127,9 +127,8 @@ class SqlStore(Store):
             at = self._clock()
             return await sql_policy.import_policy(connection, extensions, rules, names or {}, who, at)
 
-    async def policy_log(self, since: float | None = None, limit: int | None = None) -> list[PolicyLogRow]:
-        query = queries.newest(tables.policy_log, since, None, limit)
-        return (await self._ask(PolicyLogRow, query))[::-1]
+    async def policy_log(self) -> list[PolicyLogRow]:
+        return await self._ask(PolicyLogRow, queries.policy_log())
 
     def policy_changes(self) -> AsyncGenerator[int, None]:
         return changes.watch(self._make_engine(self._url, alone=True))
@@ -173,10 +172,8 @@ class SqlStore(Store):
     ) -> list[rows.Cdr]:
         return await self._ask(rows.Cdr, queries.cdrs(since, until, **criteria))
 
-    async def cdrs_without_link(
-        self, since: float | None = None, until: float | None = None
-    ) -> list[rows.Cdr]:
-        return await self._ask(rows.Cdr, queries.cdrs(since, until, without_link=True))
+    async def cdrs_without_link(self, since: float | None = None) -> list[rows.Cdr]:
+        return await self._ask(rows.Cdr, queries.cdrs(since, None, without_link=True))
 
     async def links(self, **criteria: str | tuple[str, ...] | None) -> list[rows.CdrLink]:
         return await self._ask(rows.CdrLink, queries.links(**criteria))

@@ -75,7 +75,6 @@ TABLE: list[tuple[str, dict[str, str], events.Event]] = [
             dest_channel="PJSIP/102-00000001",
             dest_uniqueid="1795414926.1",
             dest_linkedid="1795414926.0",
-            dial_string="102@x",
         ),
     ),
     (
@@ -89,7 +88,6 @@ TABLE: list[tuple[str, dict[str, str], events.Event]] = [
             dest_channel="PJSIP/102-00000001",
             dest_uniqueid="1795414926.1",
             dest_linkedid="1795414926.0",
-            dial_string="101",
         ),
     ),
     (
@@ -144,7 +142,7 @@ TABLE: list[tuple[str, dict[str, str], events.Event]] = [
             "TransfereeUniqueid": "u.0",
             "Extension": "103",
         },
-        events.BlindTransfer(at=AT, transferer_uniqueid="u.1", transferee_uniqueid="u.0", extension="103"),
+        events.BlindTransfer(at=AT, transferer_uniqueid="u.1", extension="103"),
     ),
     (
         "AttendedTransfer",

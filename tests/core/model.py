@@ -293,7 +293,6 @@ class Pbx:
         yield events.BlindTransfer(
             at=self._tick(),
             transferer_uniqueid=sender.uniqueid,
-            transferee_uniqueid=sent.uniqueid,
             extension=number,
         )
         yield from self._leave(sent)

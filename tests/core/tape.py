@@ -155,9 +155,7 @@ _LINES: dict[str, Callable[[float, list[str], Fields], events.Event]] = {
     "pickup": lambda at, w, _: events.Pickup(
         at=at, channel=name(w[0]), uniqueid=uid(w[0]), target_uniqueid=uid(w[1])
     ),
-    "blind": lambda at, w, _: events.BlindTransfer(
-        at=at, transferer_uniqueid=uid(w[0]), transferee_uniqueid=uid(w[1]), extension=w[2]
-    ),
+    "blind": lambda at, w, _: events.BlindTransfer(at=at, transferer_uniqueid=uid(w[0]), extension=w[2]),
     "attended": lambda at, w, _: events.AttendedTransfer(
         at=at, orig_transferer_uniqueid=uid(w[0]), second_transferer_uniqueid=uid(w[1])
     ),

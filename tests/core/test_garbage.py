@@ -79,7 +79,6 @@ ANY_EVENT = st.one_of(
         events.BlindTransfer,
         at=at,
         transferer_uniqueid=uniqueids,
-        transferee_uniqueid=uniqueids,
         extension=st.just("103"),
     ),
     st.builds(
