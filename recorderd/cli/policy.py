@@ -10,7 +10,8 @@ import argparse
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from recorderd.cli import policy_files
 from recorderd.cli.command import Command, Exit, Wrong
@@ -19,15 +20,19 @@ from recorderd.cli.storing import who, with_store
 from recorderd.config import Config, scalars
 from recorderd.config.policy_file import extension_mapping
 from recorderd.control.client import ControlClient
-from recorderd.core.policy import ExtensionPolicy, FailMode, Mode
+from recorderd.core.policy import ExtensionPolicy, FailMode, Lookback, Mode
+from recorderd.core.rules import one_value
 from recorderd.errors import ControlError
 
 if TYPE_CHECKING:
     from recorderd.store.abc import PolicyRows, Store
 
+T = TypeVar("T")
 IN_FORCE_SECONDS = 2.0
 DIRECTIONS = ("inbound", "outbound", "internal_inbound", "internal_outbound")
+WHILE_RECORDED = ("lookback", "announce", "beep")
 _UNSET = "same"
+_NONE = "-"
 
 
 def load_rows(config: Config) -> PolicyRows:
@@ -163,6 +168,10 @@ def _changed(old: ExtensionPolicy, args: argparse.Namespace) -> ExtensionPolicy:
         changes |= {"locked": args.lock is not None, "lock_reason": args.lock or ""}
     if args.fail_mode is not None:
         changes["fail_mode"] = None if args.fail_mode == "default" else FailMode(args.fail_mode)
+    for key in WHILE_RECORDED:
+        text = getattr(args, key)
+        if text is not None:
+            changes[key] = _checked(partial(one_value, key), "" if text == _NONE else text)
     if not changes and args.name is None:
         raise Wrong("say what to set: a mode, --inbound, --outbound, --lock, ... (see --help)")
     return replace(old, **changes)
@@ -185,7 +194,7 @@ def _done(args: argparse.Namespace, config: Config, version: int, sentence: str)
     return Exit.OK
 
 
-def _checked(read: Callable[[str], str], value: str) -> str:
+def _checked(read: Callable[[str], T], value: str) -> T:
     try:
         return read(value)
     except ValueError as error:
@@ -214,6 +223,17 @@ def _set_arguments(parser: argparse.ArgumentParser) -> None:
     locks = parser.add_mutually_exclusive_group()
     locks.add_argument("--lock", metavar="REASON", help="the user cannot change it, and is told why")
     locks.add_argument("--unlock", action="store_true")
+    parser.add_argument(
+        "--lookback",
+        choices=[lookback.value for lookback in Lookback],
+        help="what an on-demand recording holds: from the press on, or the whole call",
+    )
+    parser.add_argument(
+        "--announce", metavar="PROMPT", help="the caller hears it before he is connected; `-` for none"
+    )
+    parser.add_argument(
+        "--beep", metavar="SECONDS", help="between two beeps while it is recorded, 5 to 600; 0 for none"
+    )
     parser.add_argument("--fail-mode", choices=[*(f.value for f in FailMode), "default"])
     parser.add_argument("--name", metavar="TEXT", help="whose extension it is")
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from recorderd.core.conditions import CONDITIONS, ConditionFault, Lists
 from recorderd.core.policy import ExtensionPolicy, FailMode, Lookback, Mode, Rule
@@ -194,6 +194,15 @@ class Reader:
             announce=announce or "",
             beep=beep or 0,
         )
+
+
+def one_value(key: str, text: str) -> Any:
+    """What an extension may have under one key, as in a file. ValueError with the sentence for anything else."""
+    reader = Reader()
+    found = reader.extension("", {"inbound": Mode.NEVER, "outbound": Mode.NEVER, key: text}, ())
+    if found is None:
+        raise ValueError(reader.faults[0].sentence)
+    return getattr(found, key)
 
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recorderd.core.policy import FailMode, Lookback, Mode
-from recorderd.core.rules import Reader
+from recorderd.core.rules import one_value
 from recorderd.panel.language import _
 from recorderd.panel.ports import FaultyInput
 
@@ -61,11 +61,10 @@ def _beep(text: str) -> int:
 
 def _as_in_a_file(key: str, text: str, fault: str) -> Any:
     """A value as a policy file may have it. ValueError with this fault for any other."""
-    reader = Reader({})
-    found = reader.extension("", {"inbound": "never", "outbound": "never", key: text}, ())
-    if found is None:
-        raise ValueError(fault)
-    return getattr(found, key)
+    try:
+        return one_value(key, text)
+    except ValueError:
+        raise ValueError(fault) from None
 
 
 CHANGES: Mapping[str, Callable[[str], Any]] = {

@@ -142,6 +142,29 @@ def test_set_changes_only_what_is_said(filled: Program) -> None:
     assert "internal_inbound" not in filled("policy", "show", "0102", "--json").json
 
 
+def test_set_says_what_is_heard_of_a_recording_and_how_much_it_holds(filled: Program) -> None:
+    argv = ("--lookback", "whole-call", "--announce", "this-call-is-recorded", "--beep", "15")
+    assert filled("policy", "set", "0102", *argv).code == 0
+    shown = filled("policy", "show", "0102", "--json").json
+    assert (shown["lookback"], shown["announce"], shown["beep"]) == (
+        "whole-call",
+        "this-call-is-recorded",
+        "15",
+    )
+    assert filled("policy", "set", "0102", "--lookback", "off", "--announce", "-", "--beep", "0").code == 0
+    after = filled("policy", "show", "0102", "--json").json
+    assert (after["lookback"], after.keys() & {"announce", "beep"}) == ("off", set())
+
+
+@pytest.mark.parametrize("argv", [("--announce", "../secret"), ("--beep", "4"), ("--beep", "soon")])
+def test_what_a_file_may_not_say_cannot_be_set(filled: Program, argv: tuple[str, str]) -> None:
+    before = filled("policy", "show", "0102", "--json").json
+    said = filled("policy", "set", "0102", *argv)
+    assert (said.code, said.out) == (64, "")
+    assert repr(argv[1]) in said.err
+    assert filled("policy", "show", "0102", "--json").json == before
+
+
 def test_set_begins_with_the_default(filled: Program) -> None:
     assert filled("policy", "set", "200", "--inbound", "always").code == 0
     shown = filled("policy", "show", "200", "--json").json
