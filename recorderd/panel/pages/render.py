@@ -101,6 +101,7 @@ def _environment() -> jinja2.Environment:
         "mark": partial(words.word, words.MARKS),
         "alarm": partial(words.word, told.ALARMS),
         "action": partial(words.word, told.ACTIONS),
+        "details": told.details,
         "account_state": partial(words.word, words.ACCOUNT_STATES),
     }
     return made
