@@ -16,6 +16,7 @@ from tests.live.numbering import CYCLE, tone_of
 from tests.live.voices import FRAME, FRAME_MS, RATE, Samples, tone_frame
 
 HOP = 8  # the ear's time step in samples: 1 ms
+_BLUR = 40  # samples: where a tone is loudest, another voice at another boundary makes a plateau of
 Levels = NDArray[np.float32]
 Piece = tuple[float, list[int], int]  # ms of the first whole frame, the frames' tones, its number
 
@@ -73,8 +74,8 @@ def _shift(levels: Levels, samples: Samples, voice: int, at_ms: float, tones: li
     rows = np.clip(rows, 0, len(levels) - 1)
     coarse = round(at_ms) - 11 + int(levels[rows, np.array(tones)[:, None]].sum(axis=0).argmax())
     said = np.frombuffer(b"".join(tone_frame(voice, tone) for tone in tones), "<i2").astype(np.float64)
-    low = max(0, coarse * HOP - 12)
-    piece = samples[low : coarse * HOP + 12 + len(said)].astype(np.float64)
+    low = max(0, coarse * HOP - _BLUR)
+    piece = samples[low : coarse * HOP + _BLUR + len(said)].astype(np.float64)
     if len(piece) < len(said):
         return 0.0
     match = np.correlate(piece, said, "valid")

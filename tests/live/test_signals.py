@@ -81,6 +81,15 @@ def test_a_frame_that_was_cut_out_is_found(lost):
     assert holes_ms(runs, range(100)) == 20
 
 
+@pytest.mark.parametrize("voices", [(2, 3), (0, 1), (4, 6), (1, 5)])
+@pytest.mark.parametrize("samples", [10, 30, 90, 115])
+def test_another_voice_at_another_boundary_cuts_no_voice_in_pieces(voices, samples):
+    one, other = (Signal(voice) for voice in voices)
+    sound = mix(4700, (20, one.frames(357, 231)), (samples / 8, other.frames(356, 232)))
+    heard = hear(through_ulaw(sound), voices)
+    assert [(run.first, run.last) for runs in heard.values() for run in runs] == [(357, 587), (356, 587)]
+
+
 def test_a_shift_of_40_ms_in_the_middle_is_found():
     signal = Signal(4)
     sound = mix(3000, (0, signal.frames(0, 50)), (1040, signal.frames(50, 50)))
