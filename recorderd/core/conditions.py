@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
+from recorderd.core.localtime import local
 from recorderd.core.policy import Condition, Situation
 from recorderd.core.rows import Direction
 
@@ -191,7 +191,7 @@ class Hours:
 
     def matches(self, situation: Situation) -> bool:
         """Whether it is that time where the PBX stands. A span over midnight belongs to its first day."""
-        now = datetime.fromtimestamp(situation.at, situation.zone)
+        now = local(situation.at, situation.zone)
         minute, today = now.hour * 60 + now.minute, now.weekday()
         yesterday = (today - 1) % 7
         return any(

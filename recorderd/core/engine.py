@@ -49,7 +49,6 @@ from recorderd.core.rows import (
     Party,
     Recording,
 )
-from recorderd.core.tables import Tables
 from recorderd.core.tags import Tags
 
 # More channels than this are thought about in lots; and so many are looked at in a step that only looks.
@@ -136,10 +135,6 @@ class Engine:
         self._at_length: Mapping[type[events.Event], Callable[[Any], Iterator[object]]] = MappingProxyType(
             {events.Resync: self._resync, events.Shutdown: self._shutdown}
         )
-        parts = (self, self.calls, self.talks, self.tags, self.recorder, self.recorder.stops, self.ledger)
-        self._tables = Tables(
-            (*parts, self.ledger.company, self.mixing, self.judge, self.foreign, self.dealing, self._arming)
-        )
 
     @property
     def able(self) -> bool:
@@ -192,9 +187,6 @@ class Engine:
             self.mixing.sweep(event.at)
             self.recorder.sweep(event.at)
             self.calls.forget(event.at)
-            self._tables.fit(
-                len(self.calls.channels) + len(self.recorder.lanes) + len(self.ledger.recordings)
-            )
             if not self.deaf:
                 self.failing.check(self.talks.talks.values(), event.at)
         return self.out.take()

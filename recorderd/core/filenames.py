@@ -8,29 +8,22 @@ between dashes (cdr/Cdr.class.php, processPath): so neither number may hold a da
 from __future__ import annotations
 
 import re
-from datetime import datetime, tzinfo
-from functools import lru_cache
+from datetime import tzinfo
 
+from recorderd.core.localtime import local
 from recorderd.core.policy import Mode, Situation
 from recorderd.core.rows import Direction
 
 _UNSAFE = re.compile(r"[^0-9A-Za-z+]")
 _UNSAFE_ID = re.compile(r"[^0-9A-Za-z.-]")
 _LONGEST = 40
-_QUARTER = 900
 # A uniqueid may have 149 characters, a file's name 255; the end of it is what tells two calls apart.
 _LONGEST_ID = 100
 
 
 def day_folder(at: float, zone: tzinfo) -> str:
     """`2026/11/23`, by the PBX's own clock."""
-    return _folder_of_quarter(at // _QUARTER, zone)
-
-
-@lru_cache(maxsize=16)
-def _folder_of_quarter(quarter: float, zone: tzinfo) -> str:
-    """No zone's midnight lies within a quarter of an hour."""
-    return datetime.fromtimestamp(quarter * _QUARTER, zone).strftime("%Y/%m/%d")
+    return local(at, zone).date().isoformat().replace("-", "/")
 
 
 def safe(number: str) -> str:
@@ -55,7 +48,7 @@ def recording_name(situation: Situation, mode: Mode, uniqueid: str, segment: int
 
 def _stamp(at: float, zone: tzinfo) -> str:
     """`20261123-101500`."""
-    written = datetime.fromtimestamp(at, zone).isoformat("-", "seconds")
+    written = local(at, zone).isoformat("-", "seconds")
     return written[:4] + written[5:7] + written[8:13] + written[14:16] + written[17:19]
 
 
