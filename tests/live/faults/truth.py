@@ -2,8 +2,10 @@
 
 Owns the verdicts. A talk is `whole` when no more is missing than the ledger's own tolerance; `told` when
 something is missing and the ledger says so; `untold` when it does not; a `false-alarm` when the ledger tells of a fault
-that was none. `forbidden` and `doubled` are what may never be. `stuttered` would be untold, but the telephones
-themselves stood still in it and then sent in a burst, of which Asterisk's recorder drops a part.
+that was none. Where Asterisk held people connected for longer than they heard each other (a disk that froze at the
+goodbye holds Asterisk up too) there was no sound for it, and to tell that is no false alarm. `forbidden` and `doubled`
+are what may never be. `stuttered` would be untold, but the telephones themselves stood still in it and then sent in a
+burst, of which Asterisk's recorder drops a part.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ class Verdict:
     doubled_ms: int
     told_ms: int
     unaccounted_ms: int
+    outside_ms: int
     outcomes: tuple[str, ...]
     note: str
     stuttered: bool = False
@@ -58,7 +61,7 @@ class Verdict:
             return "as wanted" if not self.audible_ms else "forbidden"
         faulty = any(outcome in FAULTS for outcome in self.outcomes)
         if self.whole:
-            clearly = self.missing_ms <= 100 and faulty
+            clearly = self.missing_ms <= 100 and faulty and self.told_ms > self.missing_ms + self.outside_ms
             return "false-alarm" if clearly else "whole"
         if faulty or self.told_ms + _SLACK_MS >= self.missing_ms:
             return "told"
@@ -78,8 +81,8 @@ class Verdict:
     def __str__(self) -> str:
         return (
             f"{self.kind}: {self.talk} ({self.talk.ms} ms), missing {self.missing_ms} ms, told {self.told_ms} ms, "
-            f"doubled {self.doubled_ms}, unaccounted {self.unaccounted_ms}, {self.outcomes} {self.note} "
-            f"{_stretches(self.talk.start, self.missing)}"
+            f"doubled {self.doubled_ms}, unaccounted {self.unaccounted_ms}, outside {self.outside_ms}, "
+            f"{self.outcomes} {self.note} {_stretches(self.talk.start, self.missing)}"
         )
 
 
@@ -134,6 +137,7 @@ def _judge(
     doubled = sum(heard.get((n, frame % CYCLE), 0) > 1 for n, frames in talk.said.items() for frame in frames)
     mine = [i for i in intervals if _is_of(talk, i)]
     covered = sum(_common(talk, i) for i in mine)
+    outside = sum(_length(i) - _common(talk, i) for i in mine if not i.cdr_uniqueid)
     grain = 1.0 if any(i.cdr_uniqueid for i in mine) else 0.0  # a CDR's times are whole seconds
     told = sum(min(i.missing_ms, round(_length(i) * 1000)) for i in mine if i.wanted)
     unaccounted = max(0.0, talk.end - talk.start - covered - grain)
@@ -145,6 +149,7 @@ def _judge(
         doubled_ms=round(doubled * FRAME_MS),
         told_ms=told + round(unaccounted * 1000),
         unaccounted_ms=round(unaccounted * 1000),
+        outside_ms=round(outside * 1000),
         outcomes=tuple(str(i.outcome) for i in mine),
         note="; ".join(sorted({i.note for i in mine if i.note})),
         stuttered=any(since < talk.end and until > talk.start for since, until in ticker.stalls),
