@@ -365,6 +365,7 @@ class Recorder:
         """What had to wait for the disk is stopped now; return the channels that may want a recorder again."""
         self._thawed(event.place, event.at)
         self._places.well(event.place, event.at)
+        self.stops.place_known(event.place)
         self._let_go()
         return set(self.calls.channels)
 

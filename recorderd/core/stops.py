@@ -132,6 +132,12 @@ class Stops:
             one.found_at = None
         return bool(due)
 
+    def place_known(self, place: str) -> None:
+        """Of this disk something was heard: those that a restart found there need not wait for that."""
+        for one in self._held.values():
+            if self._places.of(one.path) == place:
+                one.found_at = None
+
     def _mark(self, uniqueid: str) -> None:
         """Have the channel itself remember who of ours is still to be stopped there."""
         ids = {lane_id: one.mixmonitor_id for lane_id, one in self._leaving(uniqueid) if one.replaced}

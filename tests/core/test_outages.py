@@ -662,3 +662,18 @@ def test_at_the_high_water_mark_a_talk_that_must_be_recorded_is_ended() -> None:
     world.play(tape(BEGIN + ANSWER))
     world.wait(4.0)
     assert [c for c in world.sent if isinstance(c, commands.EndTalk)]
+
+
+def test_a_recorder_that_a_restart_found_is_stopped_as_soon_as_its_disk_is_told_to_live() -> None:
+    """Another that begins on its channel in the seconds after would take the voice beside it."""
+    world = talking()
+    world.freeze(LANES)
+    world.wait(0.1)
+    world.die()
+    world.rise()
+    world.wait(0.1)
+    before = len(world.sent)
+    world.thaw()
+    world.wait(0.1)
+    stopped = [c.uniqueid for c in world.sent[before:] if isinstance(c, commands.StopMixMonitor)]
+    assert sorted(stopped) == sorted([uid("101-00"), uid("102-01")])
