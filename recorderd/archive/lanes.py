@@ -89,19 +89,28 @@ def find(
     Nothing outside `lane.keep` is in a piece. `closed`: Asterisk finished the file.
     """
     stretches = ordered(lane.stretches)
-    length = sum(stretch.end - stretch.start for stretch in stretches)
+    length = _length(stretches)
     runs = _kept_runs(stretches, ordered(lane.keep))
     if lane.forbidden is None:
         runs = _guarded(runs, length)
     else:
         runs = _apart(runs, _kept_runs(stretches, ordered(lane.forbidden)))
     alone = [(run.begin, run.end) for run in _kept_runs(stretches, ordered(lane.alone))]
-    if lane.thawed_at is not None and length - frames / rate > drift.JITTER_SECONDS:
+    if lane.thawed_at is not None and lacking(lane, frames / rate):
         alone = [intervals.hole(length, frames / rate, _bridged(stretches, lane.thawed_at))]
     knots = (drift.Knot(_bridged(stretches, anchor.at), anchor.frames) for anchor in anchors)
     parts = drift.parts(knots, drift.Knot(length, frames), rate, closed=closed, alone=alone)
     pieces = [piece for part in parts for run in runs if (piece := _piece(part, run, rate)) is not None]
     return Found(lane_id=lane.lane_id, rate=rate, frames=frames, pieces=tuple(pieces), closed=closed)
+
+
+def lacking(lane: commands.MixLane, seconds: float) -> bool:
+    """A file of so many seconds is too short for the time that its lane was bridged."""
+    return _length(ordered(lane.stretches)) - seconds > drift.JITTER_SECONDS
+
+
+def _length(stretches: Iterable[commands.Stretch]) -> float:
+    return sum(stretch.end - stretch.start for stretch in stretches)
 
 
 def _apart(runs: Iterable[_Run], forbidden: Sequence[_Run]) -> list[_Run]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recorderd.archive import anchors, files, lanes, mix, wav
+from recorderd.archive import anchors, files, lanes, mix, places, wav
 from recorderd.errors import AudioError, PlaceError
 
 if TYPE_CHECKING:
@@ -124,8 +124,17 @@ def _open(lane: commands.MixLane, stack: ExitStack) -> _Opened:
         sound = stack.enter_context(wav.reading(Path(lane.path)))
     except AudioError as error:
         return _Opened(lane, None, lanes.nothing(lane, mix.DEFAULT_RATE, str(error)))
-    found = lanes.find(lane, sound.frames, sound.rate, anchors=anchors.of(sound), closed=sound.closed)
+    closed = sound.closed and not _lost_its_end(lane, sound)
+    found = lanes.find(lane, sound.frames, sound.rate, anchors=anchors.of(sound), closed=closed)
     return _Opened(lane, sound, found)
+
+
+def _lost_its_end(lane: commands.MixLane, sound: wav.Sound) -> bool:
+    """Too short, and its disk takes nothing: what Asterisk held when it closed the file found no room.
+
+    A disk that fails is told of some tenths of a second later, and a talk that ends then is mixed before that.
+    """
+    return lanes.lacking(lane, sound.frames / sound.rate) and bool(places.probe(str(Path(lane.path).parent)))
 
 
 def _wait_for_disks(these: Sequence[commands.MixLane]) -> None:
