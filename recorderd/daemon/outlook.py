@@ -1,6 +1,6 @@
 """What the disk holds, and how long it will last: facts of this machine brought to `core.capacity`.
 
-Owns the gathering. Must not know how it is shown, nor who is warned. Both the command line and the panel read
+Owns the gathering. Must not know how it is shown, nor who is warned. The command line, the panel and the alarm read
 `Outlook`.
 """
 

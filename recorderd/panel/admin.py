@@ -7,6 +7,7 @@ call: `config` reads what was typed, `core.policy` decides, the store keeps.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +28,7 @@ from recorderd.config import (
 from recorderd.config.policy_file import FileRule, write_policy
 from recorderd.core.coverage import reconcile
 from recorderd.core.policy import ExtensionPolicy, Policy
-from recorderd.errors import ControlError
+from recorderd.errors import ControlError, RecorderdError
 from recorderd.evidence import gather, report
 from recorderd.panel import storage, whatif
 from recorderd.panel.audit import AuditTrail
@@ -40,8 +41,8 @@ from recorderd.store.abc import PolicyRows, RuleRow, Store
 
 _DAY = 86_400.0
 _MOST_DAYS = 92
-_USAGE_DAYS = 30.0
-_USAGE_SECONDS = 600.0
+# So old the outlook on the disk may be before it is made again, while the old one is shown.
+_OUTLOOK_SECONDS = 600.0
 FORMS = ("csv", "yaml")
 MOST_TEXT = 2 << 20
 _AGO = re.compile(r"([0-9]{1,3})\s?[dд]", re.IGNORECASE)
@@ -58,7 +59,8 @@ class Administration:
         self._audit = audit
         self._config = config
         self._clock = clock
-        self._usage: tuple[float, tuple[int, int, int]] | None = None
+        self._outlook: tuple[float, Mapping[str, Any]] | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     async def _demand(self, viewer: Viewer, right: Right, object: str) -> None:
         if not viewer.may(right):
@@ -247,12 +249,22 @@ class Administration:
             return {"reachable": False, "why": str(error)}
 
     async def storage(self, viewer: Viewer) -> Mapping[str, Any]:  # noqa: ARG002  (anybody: it names nobody)
-        now = time.monotonic()
-        if self._usage is None or now - self._usage[0] > _USAGE_SECONDS:
-            since = self._clock() - _USAGE_DAYS * _DAY
-            self._usage = (now, await self._store.panel.usage(since))
-        root = self._config.spool.monitor
-        return await asyncio.to_thread(storage.report, root, self._usage[1], _USAGE_DAYS, self._clock())
+        if self._outlook is None:
+            return await self._look()
+        made, found = self._outlook
+        if time.monotonic() - made > _OUTLOOK_SECONDS and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look_again())
+        return found
+
+    async def _look(self) -> Mapping[str, Any]:
+        found = await storage.look(self._store, self._config, self._clock())
+        self._outlook = time.monotonic(), found
+        return found
+
+    async def _look_again(self) -> None:
+        """Nobody waits: to add up millions of recordings takes a moment, and an older outlook is one too."""
+        with contextlib.suppress(RecorderdError):
+            await self._look()
 
     async def alarms(self, viewer: Viewer, days: int = 7) -> Sequence[Mapping[str, Any]]:
         await self._demand(viewer, Right.AUDIT, "alarms")

@@ -1,63 +1,58 @@
-"""How long can recordings be kept on this disk? Owns the arithmetic of the answer.
+"""How long can recordings be kept on this disk? Owns how the answer is told.
 
-Pure but for one look at the disk. Must not know what fills it.
+Must not know how it is reckoned: `daemon.outlook` does, for the command line and for the alarm too.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-DISKS: Mapping[str, int] = {"250 GB": 250 * 10**9, "500 GB": 500 * 10**9, "1 TB": 10**12}
+from recorderd.config import Config
+from recorderd.store.abc import Store
+
+if TYPE_CHECKING:
+    from recorderd.daemon.outlook import Outlook
+
 MIB = 1 << 20
-# Bytes of one hour of talk, measured on two-voice telephone speech at 8 kHz (docs/panel.md); the last is the
-# figure by which recorders have always been sold, and its megabyte is the old one.
-FORMATS: Mapping[str, float] = {
-    "WAV": 57.6e6,
-    "FLAC": 33.3e6,
-    "Opus 20k stereo": 8.8e6,
-    "WAV49 (GSM)": 5.85e6,
-    "5 minutes per MB": 12.0 * MIB,
-}
-_HOUR_MS = 3_600_000
+# The figure by which recorders have always been sold; its megabyte is the old one.
+SOLD = "5 minutes per MB"
+_SOLD_BYTES_PER_HOUR = 12.0 * MIB
 _DAY = 86_400.0
 
 
-def report(root: Path, usage: tuple[int, int, int], days: float, now: float) -> Mapping[str, Any]:
-    """See `ports.Admin.storage`. `usage` are recordings, milliseconds and bytes of the past `days`.
-    Blocking.
-    """
-    disk = shutil.disk_usage(_there(root))
-    count, ms, size = usage
-    per_hour = size * _HOUR_MS / ms if ms else None
-    per_day = size / days if days else 0.0
+async def look(store: Store, config: Config, now: float) -> Mapping[str, Any]:
+    """See `ports.Admin.storage`. Raises StoreError, AudioError."""
+    # Only here: with these comes the whole daemon.
+    from recorderd.daemon import outlook
+    from recorderd.daemon.ids import new_id
+    from recorderd.daemon.keeper import Keeper
+
+    keeper = Keeper(store, config.spool.monitor, config.state, lambda: now, new_id)
+    return report(await outlook.look(store, keeper, config, now), now, outlook.DISKS)
+
+
+def report(found: Outlook, now: float, disks: Mapping[str, int]) -> Mapping[str, Any]:
+    """The outlook as plain data, with how many hours such disks hold."""
+    full_in = found.forecast.full_in
+    sizes = {each.name: each.bytes_per_hour for each in found.formats} | {SOLD: _SOLD_BYTES_PER_HOUR}
     return {
-        "total": disk.total,
-        "used": disk.used,
-        "free": disk.free,
-        "recordings": count,
-        "seconds": ms // 1000,
-        "bytes": size,
-        "bytes_per_hour": round(per_hour) if per_hour else None,
-        "hours_left": round(disk.free / per_hour) if per_hour else None,
-        "full_at": now + disk.free / per_day * _DAY if per_day else None,
-        "formats": [_format(name, bytes_per_hour) for name, bytes_per_hour in FORMATS.items()],
+        "total": found.disk.total,
+        "used": found.disk.used,
+        "free": found.disk.free,
+        "recordings": found.recordings,
+        "seconds": round(found.seconds),
+        "bytes": round(found.bytes),
+        "bytes_per_hour": round(found.bytes_per_hour),
+        "hours_left": round(found.hours_left),
+        "full_at": None if full_in is None else now + full_in * _DAY,
+        "formats": [
+            {
+                "name": name,
+                "mb_per_hour": round(size / (MIB if name == SOLD else 10**6), 2),
+                "bytes_per_hour": round(size),
+                "hours": {disk: round(room / size) for disk, room in disks.items()},
+            }
+            for name, size in sizes.items()
+        ],
     }
-
-
-def _format(name: str, bytes_per_hour: float) -> Mapping[str, Any]:
-    return {
-        "name": name,
-        "mb_per_hour": round(bytes_per_hour / (MIB if name.endswith("MB") else 10**6), 2),
-        "bytes_per_hour": round(bytes_per_hour),
-        "hours": {disk: round(size / bytes_per_hour) for disk, size in DISKS.items()},
-    }
-
-
-def _there(root: Path) -> Path:
-    """The folder, or the nearest above it that exists."""
-    while not root.exists() and root != root.parent:
-        root = root.parent
-    return root

@@ -216,13 +216,6 @@ class MemoryPanel(PanelStore):
         gone, self._outbox = len(self._outbox) - len(left), left
         return gone
 
-    # --- the disk ---
-
-    async def usage(self, since: float) -> tuple[int, int, int]:
-        all = self._tables[rows.Recording].values()
-        made = [row for row in all if row.started_at >= since and row.size > 0]
-        return len(made), sum(row.duration_ms for row in made), sum(row.size for row in made)
-
     # --- the trail ---
 
     async def audit_page(

@@ -315,12 +315,6 @@ class PanelStore(ABC):
     async def forget_told(self, before: float) -> int:
         """Forget older lines; how many."""
 
-    # --- the disk ---
-
-    @abstractmethod
-    async def usage(self, since: float) -> tuple[int, int, int]:
-        """Of the recordings that began since then and are made: how many, their milliseconds, their bytes."""
-
     # --- the trail ---
 
     @abstractmethod

@@ -105,16 +105,6 @@ def oldest_call() -> list[sa.Select[Any]]:
     return [sa.select(column).order_by(column).limit(1) for column in columns]
 
 
-def usage(since: float) -> sa.Select[Any]:
-    table = tables.recordings
-    sums: tuple[Any, ...] = (
-        sa.func.count(),
-        sa.func.sum(table.c.duration_ms),
-        sa.func.sum(table.c.size),
-    )
-    return sa.select(*sums).where(table.c.started_at >= since, table.c.size > 0)
-
-
 def tries(of: Sequence[tuple[str, str]]) -> sa.Select[Any]:
     c = login_tries.c
     return sa.select(login_tries).where(sa.or_(*(sa.and_(c.kind == kind, c.who == who) for kind, who in of)))

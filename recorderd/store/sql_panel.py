@@ -242,13 +242,6 @@ class SqlPanel(PanelStore):
     async def forget_told(self, before: float) -> int:
         return await self._delete(panel_tables.outbox, panel_tables.outbox.c.at < before)
 
-    # --- the disk ---
-
-    async def usage(self, since: float) -> tuple[int, int, int]:
-        async with self._begin(engines.ONE_QUESTION) as connection:
-            count, ms, size = (await connection.execute(panel_queries.usage(since))).one()
-        return int(count), int(ms or 0), int(size or 0)
-
     # --- the trail ---
 
     async def audit_page(

@@ -12,13 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from recorderd.core.keeping import KeepState, Kept
 from recorderd.core.policy import ExtensionPolicy, Mode
 from recorderd.panel import storage
 from recorderd.panel.app import build
 from recorderd.panel.webhooks import signature
 from recorderd.store.abc import RuleRow
 from tests.panel.calls import Call
-from tests.panel.conftest import Room, panel_over
+from tests.panel.conftest import NOW, Room, panel_over
 from tests.store import sample
 
 RULES = """
@@ -217,14 +218,40 @@ async def test_without_the_daemon_status_says_so_and_live_is_unavailable(room: R
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
 
 
-def test_the_question_everyone_asks_has_the_figures_of_the_description(tmp_path: Path) -> None:
-    report = storage.report(tmp_path, (2, 3_600_000, 8_800_000), 30.0, 0.0)
-    sold = next(f for f in report["formats"] if f["name"] == "5 minutes per MB")
+async def test_the_question_everyone_asks_has_the_figures_of_the_description(
+    client: httpx.AsyncClient,
+) -> None:
+    report = (await client.get("/api/v1/storage")).json()
+    sold = next(f for f in report["formats"] if f["name"] == storage.SOLD)
     # 250 GB: about 19,000 hours, 500 GB: about 40,000, 1 TB: about 80,000.
     assert [round(hours, -3) for hours in sold["hours"].values()] == [20_000, 40_000, 79_000]
-    assert report["bytes_per_hour"] == 8_800_000
-    assert report["hours_left"] == round(report["free"] / 8_800_000)
-    assert storage.report(tmp_path, (0, 0, 0), 30.0, 0.0)["full_at"] is None
+    assert (report["recordings"], report["full_at"]) == (0, None)
+    assert report["hours_left"] == pytest.approx(report["free"] / report["bytes_per_hour"], rel=0.001)
+
+
+async def test_the_room_left_is_reckoned_from_what_the_archive_made_and_not_from_what_it_was_made_of(
+    room: Room, client: httpx.AsyncClient
+) -> None:
+    """An hour of WAV, of which an hour of Opus was made, twenty times."""
+    hour, opus = 3_600_000, 9_000_000
+    for n in range(20):
+        at = NOW - n * 86_400.0 - 90_000.0
+        await room.store.save([sample.recording(f"r{n}", started_at=at, duration_ms=hour, size=57_600_000)])
+        made = Kept(
+            recording_id=f"r{n}",
+            state=KeepState.KEPT,
+            started_at=at,
+            folder="2026/11/23",
+            name=f"r{n}.opus",
+            format="opus",
+            duration_ms=hour,
+            size=opus,
+        )
+        await room.store.save([made])
+    report = (await client.get("/api/v1/storage")).json()
+    assert (report["recordings"], report["seconds"], report["bytes"]) == (20, 20 * 3600, 20 * opus)
+    measured = next(f for f in report["formats"] if f["name"] == "opus")
+    assert measured["bytes_per_hour"] == opus
 
 
 async def test_the_trail_is_for_auditors_and_pages(room: Room, client: httpx.AsyncClient) -> None:

@@ -234,19 +234,6 @@ async def test_webhooks_remember_how_far_they_are(store: Store) -> None:
     assert await store.panel.webhooks() == []
 
 
-async def test_the_usage_of_the_disk_adds_up_what_is_made(store: Store) -> None:
-    await store.save(
-        [
-            sample.recording("a", duration_ms=1000, size=10),
-            sample.recording("b", duration_ms=500, size=5),
-            sample.recording("c", size=0),
-            sample.recording("old", started_at=T - 9999),
-        ]
-    )
-    assert await store.panel.usage(T - 100) == (2, 1500, 15)
-    assert await store.panel.usage(T + 10_000_000) == (0, 0, 0)
-
-
 # --- the trail ----------------------------------------------------------------------------------
 
 

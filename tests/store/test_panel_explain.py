@@ -48,7 +48,6 @@ QUESTIONS: dict[str, sa.Select[Any]] = {
     "one entry": panel_queries.entry("1.1", ["", "101"]),
     "whose story it is": panel_queries.owners("1.1"),
     "the newest entry": panel_queries.newest_entry(),
-    "the disk's usage": panel_queries.usage(1.0),
     "the trail": panel_queries.audit({}, PLACE, 100),
     "the trail of somebody": panel_queries.audit({"who": "a"}, PLACE, 100),
     "the trail of a deed": panel_queries.audit({"action": "play"}, None, 100),

@@ -99,7 +99,7 @@ MARKS: Mapping[str, str] = {
     "cut": N_("cut"),
     "destroyed": N_("buffered and destroyed"),
 }
-# A name of `panel.storage.FORMATS` that is more than a name.
+# `panel.storage.SOLD`, which is more than a name.
 FIVE_MINUTES = N_("5 minutes per MB")
 PRESSED: Mapping[str, str] = {
     "started": N_("Recording."),

@@ -100,9 +100,10 @@ class Admin(Protocol):
         """The daemon's status as `recorderd status --json`, `{"reachable": False, "why": str}` without it."""
 
     async def storage(self, viewer: Viewer) -> Mapping[str, Any]:
-        """For everybody signed in. The disk: `{"total", "used", "free"` (bytes)`, "recordings", "seconds",
-        "bytes"` (of the past 30 days) `, "bytes_per_hour", "hours_left", "full_at": float | None,
-        "formats": [{"name", "mb_per_hour", "hours": {"250 GB": n, "500 GB": n, "1 TB": n}}]}`.
+        """For everybody signed in, what `recorderd capacity` says. The disk: `{"total", "used", "free"`
+        (bytes)`, "recordings", "seconds", "bytes"` (of all that is here) `, "bytes_per_hour", "hours_left"`
+        (as is recorded now) `, "full_at": float | None, "formats": [{"name", "mb_per_hour", "bytes_per_hour",
+        "hours": {"250 GB": n, "500 GB": n, "1 TB": n}}]}`. Some minutes old at most.
         """
 
     async def alarms(self, viewer: Viewer, days: int = 7) -> Sequence[Mapping[str, Any]]:
