@@ -379,7 +379,7 @@ class Service:
 def _sounds(config: Config) -> str:
     """Where Asterisk finds what a presser hears: our own folder, which its user must be able to read."""
     folder = resources.files("recorderd.agi") / "sounds"
-    return str(folder if config.feature.prompts == "tones" else folder / config.feature.prompts)
+    return str(folder if config.feature.prompts == "tones" else folder / config.feature.prompts / "pressed")
 
 
 _FIXED = (
