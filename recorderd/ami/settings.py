@@ -43,6 +43,6 @@ class AmiSettings:
             try:
                 wire.header(name, getattr(self, name))
             except AmiError as error:
-                raise ConfigError(f"ami.{name}: {error}") from None
+                raise ConfigError(f"asterisk.{name}: {error}") from None
         if not 0 < self.port < 65536:
-            raise ConfigError(f"ami.port: {self.port} is not a TCP port")
+            raise ConfigError(f"asterisk.port: {self.port} is not a TCP port")

@@ -2,7 +2,7 @@
 
     program    from argv to an exit code
     registry   every command
-    command    what a command is; output, moments, database: what commands share
+    command    what a command is; output, moments, storing: what commands share
 
 Must not hold an opinion of its own about calls: it asks the daemon, the store or the core.
 """

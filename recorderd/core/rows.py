@@ -204,7 +204,7 @@ class CdrLink(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark(Row):
-    """Something worth showing on the time line: a transfer, a press, a pause, a cut. Key: `id`."""
+    """Something on the time line that intervals do not tell: a press, the end of a pause, a talk ended. Key: `id`."""
 
     id: str
     conversation_id: str

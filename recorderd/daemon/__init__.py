@@ -5,7 +5,7 @@ switchboard  the inbox: event -> engine -> commands -> whoever carries them out
 policies     policy from the store, the snapshot and AstDB's mirror
 brain        what the dialplan is answered from (the AGI thread)
 desk         what the control socket is answered from
-ends         when channels ended that nobody told us of
+unheard      when channels ended that nobody told us of
 interpreter  how Python itself is set
 alarms       whom to tell, and how
 spool        folders before Asterisk needs them, files that go

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import tzinfo
+from itertools import pairwise
 
 from recorderd.core.channels import Names
 from recorderd.core.entries import Result, Story
-from recorderd.core.rows import Cdr, Interval, Mark
+from recorderd.core.rows import Cdr, Interval, Mark, Party
 from recorderd.panel import call_columns, filter_form
 from recorderd.panel.audit import AuditTrail, read_place, write_place
 from recorderd.panel.filters import Language
@@ -203,6 +204,9 @@ class CallList:
                 inside = [i for i in own if _around(i, mark.at)]
                 if inside:
                     found.append(_time_mark(mark, inside[-1], audible))
+            found += [
+                _change(before, after, audible) for before, after in pairwise(own) if _others(before, after)
+            ]
         return sorted(found, key=lambda mark: mark.at)
 
     def _is_seen(self, viewer: Viewer, cdr: Cdr) -> bool:
@@ -300,6 +304,35 @@ def _time_mark(mark: Mark, interval: Interval, audible: set[str]) -> TimeMark:
         sound_id=interval.recording_id if offset is not None else None,
         offset_ms=offset,
     )
+
+
+def _others(before: Interval, after: Interval) -> bool:
+    """Other people talk now."""
+    return {_who(party) for party in before.parties} != {_who(party) for party in after.parties}
+
+
+def _change(before: Interval, after: Interval, audible: set[str]) -> TimeMark:
+    """Who came or went in the middle of a talk: its intervals say so, nobody writes it down besides."""
+    was, now = {_who(party) for party in before.parties}, {_who(party) for party in after.parties}
+    came = [party for party in after.parties if _who(party) not in was]
+    went = [party for party in before.parties if _who(party) not in now]
+    kind = "transfer" if came and went else "join" if came else "leave"
+    # Where what follows is not recorded, it is the end of what is.
+    interval = after if after.recording_id in audible else before
+    end = before.ended_at if before.ended_at is not None else after.started_at
+    mark = Mark(
+        id="",
+        conversation_id=after.conversation_id,
+        at=after.started_at if interval is after else end,
+        kind=kind,
+        who=", ".join(_who(party) for party in came or went),
+        text="",
+    )
+    return _time_mark(mark, interval, audible)
+
+
+def _who(party: Party) -> str:
+    return party.extension or party.number or party.channel
 
 
 def _leg(cdr: Cdr) -> Leg:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,37 @@ async def test_a_call_opens_into_parts_sounds_marks_and_legs(room: Room) -> None
     [mark] = opened["marks"]
     assert (mark["kind"], mark["sound_id"], mark["offset_ms"]) == ("paused", "r2", 10_000)
     assert [leg["talk_s"] for leg in opened["legs"]] == [30]
+
+
+async def test_who_comes_and_goes_in_a_talk_is_a_time_mark_in_its_recording(room: Room) -> None:
+    """A call is transferred, a third joins, and one leaves."""
+    call = CALLS[1]
+    one, two = call.party(call.caller, 0), call.party(call.callee, 1)
+    third = replace(two, uniqueid="9.9", channel="PJSIP/103-9", extension="103", number="103")
+    people = ((one, two), (one, third), (one, two, third), (two, third))
+    [interval] = await room.store.intervals(conversation_id=f"c{call.number}")
+    started = interval.started_at
+    await room.store.save(
+        [
+            replace(
+                interval,
+                id=interval.id if n == 0 else f"{interval.id}-{n}",
+                parties=parties,
+                started_at=started + 5 * n,
+                ended_at=started + 5 * n + 5,
+                offset_ms=5000 * n,
+            )
+            for n, parties in enumerate(people)
+        ]
+    )
+    room.sound(call.recording)
+    told = {}
+    for login in ("boss", "101"):
+        client = await room.signed_in(login)
+        marks = (await client.get(f"/api/v1/calls/{call.linkedid}")).json()["marks"]
+        told[login] = [(m["kind"], m["who"], m["sound_id"], m["offset_ms"]) for m in marks]
+    his = [("transfer", "103", "r2", 5000), ("join", "107", "r2", 10_000)]
+    assert told == {"boss": [*his, ("leave", "101", "r2", 15_000)], "101": his}
 
 
 async def test_a_call_of_others_is_not_there(room: Room) -> None:

@@ -16,7 +16,7 @@ async def page(request: Request) -> Response:
     detail = await panel(request).calls.detail(viewer(request), request.path_params["id"])
     playing = request.query_params.get("play") == "1"
     piece = partial_wanted(request)
-    under = opened.of(request, detail, playing=playing, autoplay=playing and piece)
+    under = opened.of(detail, playing=playing, autoplay=playing and piece)
     return show(request, "opened.html" if piece else "call.html", under=under, entry=detail.entry)
 
 
@@ -31,12 +31,12 @@ async def reason(request: Request) -> Response:
             if sound.may_play and sound.needs_reason:
                 await media.give_reason(viewer(request), sound.id, given)
     except FaultyInput as faulty:
-        under = opened.of(request, detail, playing=True) | {"fault": str(faulty)}
+        under = opened.of(detail, playing=True) | {"fault": str(faulty)}
         piece = partial_wanted(request)
         return show(request, "opened.html" if piece else "call.html", 422, under=under, entry=detail.entry)
     if partial_wanted(request):
         detail = await panel(request).calls.detail(viewer(request), id)
-        under = opened.of(request, detail, playing=True, autoplay=True)
+        under = opened.of(detail, playing=True, autoplay=True)
         return show(request, "opened.html", under=under, entry=detail.entry)
     return see(f"/calls/{id}")
 

@@ -85,7 +85,7 @@ async def _under(request: Request, id: str) -> dict[str, Any] | None:
         detail: CallDetail = await panel(request).calls.detail(viewer(request), id)
     except NotFound:
         return None
-    return opened.of(request, detail, playing=True)
+    return opened.of(detail, playing=True)
 
 
 async def csv(request: Request) -> Response:

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.requests import Request
-
-from recorderd.panel.pages.render import viewer
-from recorderd.panel.ports import CallDetail, Part, Right, Sound, TimeMark
+from recorderd.panel.ports import CallDetail, Part, Sound, TimeMark
 
 
-def of(request: Request, detail: CallDetail, *, playing: bool, autoplay: bool = False) -> dict[str, Any]:
+def of(detail: CallDetail, *, playing: bool, autoplay: bool = False) -> dict[str, Any]:
     """The values of `opened.html`. `playing`: only the player, its course folded away."""
-    who = viewer(request)
     playable = [s for s in detail.sounds if s.state == "ready" and s.may_play]
     return {
         "id": detail.entry.story_id,
@@ -26,7 +22,6 @@ def of(request: Request, detail: CallDetail, *, playing: bool, autoplay: bool = 
         "others": [s for s in detail.sounds if s not in playable],
         "needs_reason": any(s.needs_reason for s in playable),
         "marks": {sound.id: _marks(sound, detail.marks) for sound in detail.sounds},
-        "may_delete": who.may(Right.DELETE),
         "why": _why(detail),
     }
 

@@ -87,16 +87,13 @@ MARKS: Mapping[str, str] = {
     "transfer": N_("transfer"),
     "join": N_("joins"),
     "leave": N_("leaves"),
-    "press": N_("press"),
     "started": N_("recording switched on"),
     "stopped": N_("recording switched off"),
     "paused": N_("pause"),
     "resumed": N_("end of pause"),
-    "pause": N_("pause"),
-    "resume": N_("end of pause"),
     "denied": N_("press refused"),
     "unchanged": N_("press without effect"),
-    "cut": N_("cut"),
+    "ended": N_("call ended: it could not be recorded"),
     "destroyed": N_("buffered and destroyed"),
 }
 # `panel.storage.SOLD`, which is more than a name.

@@ -63,7 +63,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeMark:
-    """Something on the time line: `kind` is `transfer`, `press`, `pause`, `resume`, `cut`, `join`, ...
+    """Something on the time line: `kind` is `transfer`, `join` or `leave` (of `who`), what a press did (`started`,
+    `paused`, `denied`, ...), `resumed`, `ended` or `destroyed`.
 
     `sound_id` and `offset_ms` place it in a recording, None where it lies outside all of them.
     """

@@ -140,8 +140,6 @@ class Past:
             rows.CdrLink(uniqueid=id, sequence=1, recording_id=second.id),
             self._mark(talk, at + 12.4, "paused", "107"),
             self._mark(talk, at + 19.0, "resumed", "107"),
-            self._mark(talk, at + 31.1, "transfer", "107"),
-            self._mark(talk, at + 45.3, "transfer", "103"),
         ]
 
     def call(
