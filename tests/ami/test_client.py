@@ -179,9 +179,9 @@ async def test_the_secret_is_in_no_log_and_no_sentence(
 
 
 def test_settings_that_could_say_more_than_a_login_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"ami\.secret: .* line end"):
+    with pytest.raises(ConfigError, match=r"asterisk\.secret: .* line end"):
         AmiSettings(username="recorderd", secret="x\r\nAction: Originate")
-    with pytest.raises(ConfigError, match=r"ami\.port"):
+    with pytest.raises(ConfigError, match=r"asterisk\.port"):
         AmiSettings(username="recorderd", secret="x", port=70000)
 
 
