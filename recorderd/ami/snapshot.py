@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from recorderd.ami import wire
 from recorderd.ami.translate import printable
-from recorderd.core import events, stops
+from recorderd.core import events, stops, tags
 
 LANE = "RECORDERD"
 """The channel variable that holds our lane's id."""
@@ -21,7 +21,7 @@ LANE = "RECORDERD"
 MIXMONITOR_ID = "RECORDERD_ID"
 """The channel variable into which Asterisk writes the MixMonitorID (option `i`)."""
 
-RECORDING_FILE = "CDR(recordingfile)"
+RECORDING_FILE = tags.RECORDING_FILE
 
 REPLACED = stops.REPLACED
 """The channel variable that holds `lane=id` of each recorder of ours that was given up on a frozen disk."""

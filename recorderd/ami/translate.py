@@ -132,7 +132,6 @@ def hangup(m: Message) -> events.Event:
         channel=m.id("Channel"),
         uniqueid=m.id("Uniqueid"),
         linkedid=m.id("Linkedid"),
-        cause=m.number("Cause"),
     )
 
 

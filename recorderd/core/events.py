@@ -86,7 +86,6 @@ class Hangup(Event):
     channel: str
     uniqueid: str
     linkedid: str
-    cause: int = 0
 
 
 # --- bridges -----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from recorderd.core.calls import Calls
 from recorderd.core.channels import Channel
 from recorderd.core.outbox import Outbox
 
-_VARIABLE = "CDR(recordingfile)"
+RECORDING_FILE = "CDR(recordingfile)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,4 @@ class Tags:
         before = self._tags.get(channel.uniqueid)
         self._tags[channel.uniqueid] = tag
         if (before.name if before else "") != tag.name:
-            self._out.do(commands.Setvar(uniqueid=channel.uniqueid, variable=_VARIABLE, value=tag.name))
+            self._out.do(commands.Setvar(uniqueid=channel.uniqueid, variable=RECORDING_FILE, value=tag.name))

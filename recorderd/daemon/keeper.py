@@ -20,12 +20,11 @@ from recorderd.core.rows import Recording, RecordingState
 from recorderd.daemon import erasures as memory
 from recorderd.daemon.stock import Stock
 from recorderd.errors import AudioError
-from recorderd.store.abc import AuditRow, Store
+from recorderd.store.abc import RECORDING_ENDS, AuditRow, Store
 from recorderd.store.keeping import KeepingStore
 
 _BATCH = 200
 _AGAIN_SECONDS = 60.0
-_FINISHED = (RecordingState.CLOSED, RecordingState.FAILED, RecordingState.DISCARDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +109,7 @@ class Keeper:
             return Verdict(goes=False, why=f"deleted already: {kept.deleted_why}")
         if kept is not None and kept.state is KeepState.DELETING:
             return await self.finish(kept)
-        if subject.recording.state not in _FINISHED:
+        if subject.recording.state not in RECORDING_ENDS:
             return Verdict(goes=False, why="it is still being made")
         if hold := retention.held(await self._keeping.holds(), subject):
             return _held(hold)

@@ -142,7 +142,7 @@ async def test_a_malformed_event_is_counted_and_the_next_is_heard(
     asterisk: FakeAsterisk, linked: Link
 ) -> None:
     one = await linked()
-    asterisk.say(hangup(Cause="sixteen"), message(Event="Newchannel"), hangup("u.2"))
+    asterisk.say(message(Event="Hangup"), message(Event="Newchannel"), hangup("u.2"))
     await until(lambda: one.of(events.Hangup))
     assert one.link.malformed == 2
     assert one.link.connected

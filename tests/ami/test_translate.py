@@ -106,7 +106,7 @@ TABLE: list[tuple[str, dict[str, str], events.Event]] = [
         {**SNAPSHOT, "TargetChannel": "PJSIP/102-2a", "TargetUniqueid": "1795414926.5"},
         events.Pickup(at=AT, **WHO, target_uniqueid="1795414926.5"),
     ),
-    ("Hangup", {**SNAPSHOT, "Cause": "16"}, events.Hangup(at=AT, **WHOSE, cause=16)),
+    ("Hangup", {**SNAPSHOT, "Cause": "16"}, events.Hangup(at=AT, **WHOSE)),
     (
         "BridgeEnter",
         {**SNAPSHOT, **BRIDGE},
@@ -277,8 +277,8 @@ def test_without_a_usable_timestamp_the_time_is_that_of_arrival(stamp: str | Non
     [
         ("Newchannel", {"Channel": "x"}, "an AMI event Newchannel was not understood: no Uniqueid"),
         ("Newchannel", {}, "no Channel"),
-        ("Hangup", {**SNAPSHOT, "Cause": "sixteen"}, "Cause is 'sixteen', not a number"),
-        ("Hangup", {**SNAPSHOT, "Cause": "9" * 5000}, "not a number"),
+        ("Hangup", {"Channel": "x"}, "no Uniqueid"),
+        ("Cdr", {**CDR, "Duration": "9" * 5000}, "not a number"),
         ("DialBegin", SNAPSHOT, "no DestLinkedid"),
         ("BridgeEnter", SNAPSHOT, "no BridgeUniqueid"),
         ("BridgeDestroy", {"BridgeUniqueid": "<unknown>"}, "no BridgeUniqueid"),

@@ -169,7 +169,7 @@ class Pbx:
     def _hangup(self, line: Line) -> Iterator[events.Event]:
         self.lines.remove(line)
         yield events.Hangup(
-            at=self._tick(), channel=line.name, uniqueid=line.uniqueid, linkedid=line.linkedid, cause=16
+            at=self._tick(), channel=line.name, uniqueid=line.uniqueid, linkedid=line.linkedid
         )
 
     def _room(self, kind: str = "talk") -> Room:
