@@ -15,7 +15,7 @@ from pathlib import Path
 
 from recorderd.core.intervals import TOLERANCE_MS
 from tests.live.faults.injector import BY_NAME, FAULTS, chosen
-from tests.live.faults.run import BAD, KINDS, Run, run, table
+from tests.live.faults.run import BAD, KINDS, Run, late, run, table
 
 REPORT = Path(__file__).resolve().parents[3] / "docs" / "faults.md"
 CLOCK = "clock stepped"
@@ -70,12 +70,13 @@ def _put(name: str, text: str) -> None:
 
 
 def tell(played: Run) -> None:
-    """The table, and all that must not be."""
+    """The table, all that must not be, and after what words were lost for too long."""
     print(table(played))
     print({kind: len(played.of(kind)) for kind in KINDS}, f"worst delay {played.worst_delay:.3f} s")
     for kind in ("stuttered", *BAD):
         for verdict in played.of(kind):
             print(verdict)
+    print(*late(played), sep="\n")
 
 
 async def nightly(seed: int, folder: Path, faults: int = 195) -> tuple[Run, Run]:

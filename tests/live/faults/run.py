@@ -217,14 +217,29 @@ def _touches(one: Injected, verdict: Verdict) -> bool:
 
 def _recovery(played: Run, one: Injected) -> float:
     """How long after the end of the fault words were still lost (those at the edges of a talk not counted)."""
-    late = [
-        at - one.ended
+    return max((at - one.ended for _, at in _lost_after(played, one)), default=0.0)
+
+
+def _lost_after(played: Run, one: Injected) -> list[tuple[Verdict, float]]:
+    return [
+        (v, at)
         for v in played.verdicts
         if v.wanted
         for at in v.gaps
         if one.ended < at < one.until and v.talk.start + EDGE < at < v.talk.end - EDGE
     ]
-    return max(late, default=0.0)
+
+
+def late(played: Run) -> list[str]:
+    """Of each fault after which words were lost for longer than they may be: the talk that lost the last."""
+    found = []
+    for one in played.injected:
+        lost = _lost_after(played, one)
+        v, at = max(lost, key=lambda each: each[1], default=(None, 0.0))
+        if v is not None and at - one.ended > RECOVERY:
+            when = f"{one.began % 1000:.2f}..{one.ended % 1000:.2f}"
+            found.append(f"{one.fault.name} {when}: sound back after {at - one.ended:.2f} s: {v}")
+    return found
 
 
 def table(played: Run) -> str:
