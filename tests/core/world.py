@@ -446,7 +446,9 @@ class World:
         assert chan.real, f"a recorder on {chan.name}"
         assert not chan.ringing, f"a recorder on the ringing callee {chan.name}"
         free = [m for m in chan.monitors if not m.path.startswith(self.frozen)]
-        others = [m.lane_id for m in free if m.lane_id and m.lane_id not in self._stopping]
+        # One that was given up on a frozen disk may run on for the seconds in which nobody knows that it thawed.
+        going = {*self._stopping, *chan.replaced}
+        others = [m.lane_id for m in free if m.lane_id and m.lane_id not in going]
         assert not others, f"{chan.name} has {others} already"
         monitor = Monitor(self._address(), command.path, command.lane_id, healthy=fate != "stall")
         self.truth.attach(chan, monitor, self.now)
