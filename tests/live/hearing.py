@@ -40,7 +40,7 @@ def hear(
 def hold_music(samples: Samples) -> list[tuple[float, float]]:
     """The stretches (ms) in which the hold tone sounds, to about 10 ms."""
     padded = np.concatenate([samples, np.zeros(2 * FRAME, np.int16)]).astype(np.float32)
-    loud = _tone_levels(padded, [HOLD_TONE_HZ])[:, 0] > 0.2
+    loud = _tone_levels(padded, [HOLD_TONE_HZ])[:, 0] > _PRESENT
     edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
     return [(float(a) + 10, float(b) + 10) for a, b in edges.reshape(-1, 2)]
 

@@ -194,6 +194,12 @@ def test_forbidden_frames_are_counted():
     assert frames_of(runs) == list(range(100))
 
 
+@pytest.mark.parametrize("apart_ms", range(0, 20, 2))
+def test_two_voices_at_boundaries_of_their_own_are_no_hold_music(apart_ms):
+    sound = mix(16_100, (0, Signal(1).frames(3000, 800)), (apart_ms, Signal(2).frames(3000, 800)))
+    assert max((until - since for since, until in hold_music(through_ulaw(sound))), default=0.0) < 20.0
+
+
 def test_hold_music_is_no_voice_and_is_heard_as_hold_music():
     at = np.arange(8000) / 8000
     tone = np.round(5000 * np.sin(2 * np.pi * 450 * at)).astype(np.int16)
