@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -58,18 +58,20 @@ class Unheard:
         self._take_in(event)
 
     def _has_ended(self, event: events.Resync | events.Shutdown) -> None:
-        """What is gone, and when, as far as the disk knows."""
+        """What is gone, and when: as the disk knows, else now, for the picture may have been long in coming."""
         listed = {live.uniqueid for live in event.channels} if isinstance(event, events.Resync) else set()
-        if gone := self._ended_unheard(listed):
+        now = max(event.at, self._now())
+        event = replace(event, ended={u: now for u in self._engine.calls.channels if u not in listed})
+        if files := self._files_of(event.ended):
             self._held = []
-            self._spawn(self._ask_disk(event, gone))
+            self._spawn(self._ask_disk(event, files, now))
         else:
             self._pass(event)
 
-    def _ended_unheard(self, listed: set[str]) -> dict[str, endings.Growing]:
-        """The channels that are gone and had a lane, and its file."""
+    def _files_of(self, gone: Iterable[str]) -> dict[str, endings.Growing]:
+        """The files of those of these channels that had a lane."""
         engine = self._engine
-        files = {u: engine.file_on(u) for u in engine.calls.channels if u not in listed}
+        files = {u: engine.file_on(u) for u in gone}
         return {
             u: endings.Growing(path=path, bridged_at=engine.grows_since(u))
             for u, path in files.items()
@@ -77,14 +79,14 @@ class Unheard:
         }
 
     async def _ask_disk(
-        self, event: events.Resync | events.Shutdown, gone: dict[str, endings.Growing]
+        self, event: events.Resync | events.Shutdown, files: dict[str, endings.Growing], now: float
     ) -> None:
         """A disk that does not answer holds nobody up for long."""
         ended: dict[str, float] = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DISK_SECONDS):
-                ended = await asyncio.to_thread(endings.ends, gone, self._lost_at)
-        known = {u: min(at, event.at) for u, at in ended.items()}
+                ended = await asyncio.to_thread(endings.ends, files, self._lost_at)
+        known = {**event.ended, **{u: min(at, now) for u, at in ended.items()}}
         held, self._held = self._held or [], None
         for one in (replace(event, ended=known), *held):
             self._pass(one)

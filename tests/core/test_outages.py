@@ -677,3 +677,18 @@ def test_a_recorder_that_a_restart_found_is_stopped_as_soon_as_its_disk_is_told_
     world.wait(0.1)
     stopped = [c.uniqueid for c in world.sent[before:] if isinstance(c, commands.StopMixMonitor)]
     assert sorted(stopped) == sorted([uid("101-00"), uid("102-01")])
+
+
+def test_a_talk_that_ended_while_the_picture_was_in_coming_ends_then() -> None:
+    """Asked for, and answered seconds later: what the edge found out may lie after the picture's own time."""
+    world = talking()
+    world.lose_link()
+    asked = world.now
+    world.wait(1.5)
+    world.play(tape(END, world.now))
+    world.wait(0.5)
+    world.link_up = True
+    ended = {uid("101-00"): asked + 1.5, uid("102-01"): asked + 1.8}
+    world.hear(events.Resync(at=asked, channels=(), ended=ended))
+    world.wait(3.0)
+    assert [row.ended_at for row in intervals(world)] == [asked + 1.5]

@@ -51,7 +51,21 @@ async def test_who_is_gone_from_the_list_went_when_the_file_was_closed_and_what_
     ear.unheard.put(later)
     assert ear.told == []
     await asyncio.gather(*ear.looking)
-    assert ear.told == [replace(listed, ended={uid("101-00"): T + 2.5}), later]
+    assert ear.told == [replace(listed, ended={uid("101-00"): T + 2.5, uid("102-01"): T + 9}), later]
+
+
+async def test_who_is_gone_without_a_file_went_before_the_list_came_and_not_before_it_was_asked_for(
+    tmp_path: Path,
+) -> None:
+    """A frozen disk holds Asterisk up for seconds, in which people talk and hang up."""
+    ear = Ear(tmp_path)
+    ear.leave_a_file("101-00", T + 2.9)
+    asked, ear.world.now = T + 2.0, T + 4.0
+    ear.unheard.put(events.Resync(at=asked, channels=()))
+    await asyncio.gather(*ear.looking)
+    (listed,) = ear.told
+    assert isinstance(listed, events.Resync)
+    assert listed.ended == {uid("101-00"): T + 2.9, uid("102-01"): T + 4.0}
 
 
 async def test_an_asterisk_that_goes_down_is_gone_when_its_link_is(tmp_path: Path) -> None:
@@ -61,7 +75,8 @@ async def test_an_asterisk_that_goes_down_is_gone_when_its_link_is(tmp_path: Pat
     assert ear.told == []
     ear.unheard.put(lost)
     await asyncio.gather(*ear.looking)
-    assert ear.told == [lost, events.Shutdown(at=ear.world.now)]
+    gone = dict.fromkeys((uid("101-00"), uid("102-01")), ear.world.now)
+    assert ear.told == [lost, events.Shutdown(at=ear.world.now, ended=gone)]
 
 
 async def test_without_a_call_a_list_is_told_at_once(tmp_path: Path) -> None:
