@@ -51,18 +51,25 @@ Step = Callable[[House], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Fault:
-    """`break_` and `mend`; `hold` is for how long it stays broken, in seconds, least and most."""
+    """`break_` and `mend`; `hold` is for how long it stays broken, in seconds, least and most.
+
+    `takes_unwritten`: what Asterisk had not yet written when it broke may be lost too, though it was said before.
+    """
 
     name: str
     break_: Step
     mend: Step
     hold: tuple[float, float]
     what: str
+    takes_unwritten: bool = False
 
 
 @dataclass
 class Injected:
-    """One fault as it was: broken at `began`, mended at `ended`, all well again at `well` (0: never)."""
+    """One fault as it was: broken at `began`, mended at `ended`, all well again at `well` (0: never).
+
+    What is lost after `until` is the next one's.
+    """
 
     fault: Fault
     began: float
@@ -80,7 +87,8 @@ async def inject(
         await asyncio.sleep(house.chance.uniform(*gap))
         one = Injected(fault, time.time())
         if done:
-            done[-1].until = one.began
+            # Words of before that are lost to this one are not lost to the one before it.
+            done[-1].until = one.began - (_UNWRITTEN if fault.takes_unwritten else 0.0)
         done.append(one)
         await fault.break_(house)
         await asyncio.sleep(house.chance.uniform(*fault.hold))
@@ -191,6 +199,9 @@ def _clock(low: float, high: float) -> Step:
     return step
 
 
+# Seconds of sound that Asterisk holds at most before it writes them.
+_UNWRITTEN = 2.1
+
 FAULTS = (
     Fault("daemon killed", _kill, _respawn, (0.0, 2.5), "kill -9, started again by the service manager"),
     Fault("daemon stopped", _freeze_daemon, _thaw_daemon, (0.3, 2.5), "SIGSTOP, as on a machine that swaps"),
@@ -214,16 +225,17 @@ FAULTS = (
     Fault(
         "Asterisk stopped", _stop_asterisk, _boot_asterisk, (0.0, 1.0), "`core stop now`, and started again"
     ),
-    Fault("Asterisk killed", _kill_asterisk, _boot_asterisk, (0.0, 1.0), "kill -9, and started again"),
+    Fault("Asterisk killed", _kill_asterisk, _boot_asterisk, (0.0, 1.0), "kill -9, and started again", True),
     Fault("database stopped", _stop_database, _start_database, (0.3, 5.0), "PostgreSQL stopped at once"),
-    Fault("disk full", _disk("fill"), _disk("empty"), (1.0, 5.0), "no byte left where the lanes are"),
-    Fault("disk frozen", _disk("freeze"), _disk("thaw"), (0.5, 6.0), "fsfreeze: whoever writes waits"),
+    Fault("disk full", _disk("fill"), _disk("empty"), (1.0, 5.0), "no byte left where the lanes are", True),
+    Fault("disk frozen", _disk("freeze"), _disk("thaw"), (0.5, 6.0), "fsfreeze: whoever writes waits", True),
     Fault(
         "disk gone",
         _disk("cover"),
         _disk("uncover"),
         (0.5, 4.0),
         "another, read-only, file system in its place",
+        True,
     ),
     Fault(
         "clock stepped", _clock(-3600, 3600), _clock(0, 0), (0.5, 3.0), "the daemon's clock is an hour off"
