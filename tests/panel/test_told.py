@@ -66,6 +66,7 @@ def test_every_alarm_has_a_word_and_no_word_is_left_over() -> None:
         ),
         ({"set": {"locked": "yes", "beep": "0"}}, "locked yes; seconds between beeps 0", None),
         ({"right": "policy", "locked": True}, "right change policy; locked yes", None),
+        ({"reason": "yes", "name": "no"}, "why yes; name no", "причина yes; имя no"),
         ({"ms": [], "deleted": False, "invented": {"x": 1}}, "stretch –; follows the default again no", None),
     ],
 )

@@ -100,7 +100,6 @@ DETAILS: Mapping[str, str] = {
     "rights": N_("rights"),
     "ms": N_("stretch"),
     "name": N_("name"),
-    "names": N_("names"),
     "extension": N_("extension"),
     "extensions": N_("extensions"),
     "scope": N_("may see"),
@@ -146,6 +145,7 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
     "outbound": _MODES,
     "internal_inbound": _MODES,
     "internal_outbound": _MODES,
+    "locked": {"yes": N_("yes"), "no": N_("no")},
     "fail_mode": words.FAIL_MODES,
     "lookback": words.LOOKBACKS,
 }
@@ -176,8 +176,8 @@ def _name(name: str) -> str:
 def _value(name: str, value: object) -> str:
     if value is None or value in ("", []):
         return "–"
-    if isinstance(value, bool) or value in ("yes", "no"):
-        return _("yes") if value in (True, "yes") else _("no")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
     if name == "ms" and isinstance(value, list):
         pairs = value if isinstance(value[0], list) else [value]
         return ", ".join("–".join(words.clock(ms / 1000) for ms in pair) for pair in pairs)
