@@ -1,12 +1,16 @@
 """Where commands wait until the engine returns them.
 
 Owns nothing but their order. The parts of the engine write into one outbox, so that a lane's row leaves
-before the action that makes its file, whoever wrote either.
+before the action that makes its file, whoever wrote either; and that action before all that can wait: Asterisk does
+one after the other, and each that is sent may cost us the processor.
 """
 
 from __future__ import annotations
 
 from recorderd.core import commands
+
+CAN_WAIT = (commands.Setvar, commands.OfferFeature)
+"""A name in a CDR, a feature code: no sound is lost for want of them."""
 
 
 class Outbox:
@@ -26,4 +30,9 @@ class Outbox:
     def take(self) -> list[commands.Command]:
         """Everything asked for since the last time."""
         waiting, self._waiting = self._waiting, []
+        waiting.sort(key=_can_wait)
         return waiting
+
+
+def _can_wait(command: commands.Command) -> bool:
+    return isinstance(command, CAN_WAIT)

@@ -77,6 +77,13 @@ def test_the_caller_is_armed_while_it_rings_and_the_callee_never_is() -> None:
     assert len(sent(world, commands.MixMonitor)) == 2
 
 
+def test_a_recorder_is_asked_for_before_whatever_can_wait() -> None:
+    world = World(policy(default=A))
+    play(world, RING + ANSWER, 1)
+    kinds = [type(command) for command in sent(world, commands.MixMonitor, commands.OfferFeature)]
+    assert kinds == [commands.MixMonitor, commands.OfferFeature, commands.OfferFeature, commands.MixMonitor]
+
+
 def test_an_unanswered_call_leaves_no_file_and_no_link() -> None:
     world = World(policy(default=A))
     play(world, RING, 1)
