@@ -30,7 +30,7 @@ _AGAIN = 1.0
 _AT_ONCE = 50
 # Reading fifty stories takes as many questions as reading one: those that fall due meanwhile go together. And the
 # lists never take more than a third of the clerk's time.
-_BREATH = 0.25
+_BREATH = 0.5
 _BREATHS = 2
 _REMEMBERED = 5000
 _LOOK_BACK = 2 * 3600.0

@@ -32,6 +32,7 @@ _DISORDER = 600.0
 _SETTLE_EVERY = 10.0
 _EVERY = 30.0
 _SOON = 1.0
+_GATHER = 1.0
 _AGAIN = 60.0
 _AT_ONCE = 50
 
@@ -90,6 +91,7 @@ class Notary:
         """For ever; first what a daemon before us left undone."""
         started = False
         while True:
+            self._wake.clear()
             try:
                 if not started:
                     await self.catch_up()
@@ -103,15 +105,16 @@ class Notary:
                 if not self._troubled:
                     self._tell("evidence", str(error))
                 self._troubled = True
-            self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_SOON if self._heard else _EVERY):
                     await self._wake.wait()
+            # Those that end close together are entered together.
+            await asyncio.sleep(_GATHER)
 
     async def catch_up(self) -> None:
         """Enter what has no entry though it should: its entry says that it was made on start."""
-        while made := await self._open(0.0, ON_START):
-            log.warning("%d recordings had no entry in the chain of evidence: made now", made)
+        while await self._open(0.0, note=ON_START):
+            pass
         now = self._clock()
         while await self._settle(0.0, now):
             pass
@@ -129,7 +132,7 @@ class Notary:
     async def turn(self) -> None:
         """Whatever is due now. Raises StoreError, EvidenceError."""
         now = self._clock()
-        while await self._open(max(now - _LOOK_BACK, self._whole_until), ""):
+        while await self._open(max(now - _LOOK_BACK, self._whole_until), note=""):
             pass
         if abs(now - self._settled_at) >= _SETTLE_EVERY:
             await self._settle_due(now)
@@ -146,10 +149,12 @@ class Notary:
             # Another node may have signed.
             await heads.keep_apart(self._store, self._state)
 
-    async def _open(self, since: float, note: str) -> int:
+    async def _open(self, since: float, *, note: str) -> bool:
+        """The oldest of those that have no entry; whether there may be more."""
         now = self._clock()
         stuck = {id for id, at in self._stuck.items() if at > now}
-        found = await self._store.chain.unopened(since, limit=len(stuck) + _AT_ONCE, node=self._node)
+        limit = len(stuck) + _AT_ONCE
+        found = await self._store.chain.unopened(since, limit=limit, node=self._node)
         for recording in found:
             self._heard.pop(recording.id, None)
         ready = [recording for recording in found if recording.id not in stuck]
@@ -169,17 +174,21 @@ class Notary:
         for recording, drafts in opened:
             if recording.state is RecordingState.CLOSED and "missing" in drafts[0].detail and not note:
                 self._tell("evidence", f"{recording.name} was gone before it was hashed")
-        if not found:
-            # Rows that were heard of and are not among those without an entry have theirs.
-            self._heard.clear() if not await self._waiting() else None
-        return len({entry.recording_id for entry in entered})
+        if note and entered:
+            late = len({entry.recording_id for entry in entered})
+            log.warning("%d recordings had no entry in the chain of evidence: made now", late)
+        more = len(found) == limit
+        if not more:
+            await self._forget_entered()
+        return more
 
-    async def _waiting(self) -> bool:
-        """Whether a row that was heard of is not in the store as we heard it."""
-        stored = await self._store.keeping.recordings_of(list(self._heard))
-        for id in [id for id in self._heard if id in stored and stored[id].state in RECORDING_ENDS]:
-            del self._heard[id]
-        return bool(self._heard)
+    async def _forget_entered(self) -> None:
+        """Rows that were heard of, are stored so and are not among those without an entry have theirs."""
+        heard = list(self._heard)
+        stored = await self._store.keeping.recordings_of(heard) if heard else {}
+        for id in heard:
+            if id in stored and stored[id].state in RECORDING_ENDS:
+                self._heard.pop(id, None)
 
     async def _settle_due(self, now: float) -> None:
         since = max(now - _LINKS_BACK, self._whole_until)

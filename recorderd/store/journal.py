@@ -34,7 +34,7 @@ KEPT_SEGMENTS = 4
 MEMORY_SEGMENTS = 400
 RETRY_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.0)
 # A transaction costs as much CPU as a dozen rows: those that come close together go together.
-GATHER_SECONDS = 0.25
+GATHER_SECONDS = 0.5
 
 
 class Keeper(Protocol):

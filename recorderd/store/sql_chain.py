@@ -80,7 +80,7 @@ class SqlChain(ChainStore):
         return found
 
     async def last(self) -> ChainEntry | None:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             return await _last(connection)
 
     async def heads(self) -> list[ChainHead]:
@@ -97,12 +97,12 @@ class SqlChain(ChainStore):
         return await self._ask(rows.Recording, unsettled(since, ended_before, limit, node))
 
     async def oldest_unsettled(self, since: float, *, node: str | None = None) -> float | None:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             began: float | None = await connection.scalar(oldest_unsettled(since, node))
             return began
 
     async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             return await _rows(connection, cls, query)
 
 

@@ -76,7 +76,7 @@ class SqlKeeping(KeepingStore):
         return await self._ask(Kept, without_object(node, limit))
 
     async def cached(self, node: str) -> int:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             return int((await connection.execute(cached(node))).scalar_one())
 
     async def least_played(self, node: str, limit: int = 100) -> list[Kept]:
@@ -137,7 +137,7 @@ class SqlKeeping(KeepingStore):
             )
 
     async def days(self, offset_s: int, *, node: str | None = None) -> list[DaySum]:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             made = (await connection.execute(_days(connection.dialect.name, offset_s, node))).all()
         return [
             DaySum(
@@ -152,7 +152,7 @@ class SqlKeeping(KeepingStore):
         ]
 
     async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
-        async with self._begin({}) as connection:
+        async with self._begin(engines.ONE_QUESTION) as connection:
             found = (await connection.execute(query)).mappings().all()
         try:
             return [codec.from_plain(cls, dict(row)) for row in found]

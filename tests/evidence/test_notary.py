@@ -300,6 +300,29 @@ async def test_a_key_that_cannot_be_used_is_told_once_and_entries_go_on(world: W
     assert [kind for kind, _ in told] == ["evidence"]
 
 
+async def test_one_that_ends_while_others_are_looked_for_is_entered_soon_too(
+    world: World, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unopened, looks = type(store.chain).unopened, iter(("on start", "in the first turn"))
+    notary = notary_of(world, store, shortly_after())
+
+    async def meanwhile(chain: ChainStore, *asked: Any, **named: Any) -> list[rows.Recording]:
+        found: list[rows.Recording] = await unopened(chain, *asked, **named)
+        if next(looks, "") == "in the first turn":
+            await talked(world, store, 1)
+            notary.hear(world.recording(1))
+        return found
+
+    monkeypatch.setattr(type(store.chain), "unopened", meanwhile)
+    running = asyncio.create_task(notary.run())
+
+    async def entered() -> bool:
+        return await kinds_of(store, "r1") == ["closed"]
+
+    await eventually(entered, "the entry", deadline=10.0)
+    running.cancel()
+
+
 @pytest.mark.parametrize("turns", range(4))
 async def test_it_ends_when_it_is_told_to_though_it_was_woken_at_that_moment(
     world: World, store: Store, turns: int
