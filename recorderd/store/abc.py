@@ -232,7 +232,6 @@ class Store(ABC):
         *,
         id: str | None = None,
         conversation_id: str | tuple[str, ...] | None = None,
-        name: str | None = None,
         state: rows.RecordingState | None = None,
     ) -> list[rows.Recording]:
         """By start; every criterion given must hold."""

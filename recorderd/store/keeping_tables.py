@@ -49,7 +49,6 @@ kept = sa.Table(
     column("local", sa.Boolean),
     index("kept_started_at", "started_at", "recording_id"),
     index("kept_unfinished", "not_before", where=kept_unfinished),
-    index("kept_name", "name"),
     index("kept_cached", "node", "size", where=kept_cached),
     index("kept_apart", "node", "started_at", "recording_id", where=kept_apart),
 )

@@ -174,7 +174,6 @@ recordings = sa.Table(
     _column("node"),
     _column("linked", sa.Boolean),
     _index("recordings_conversation_id", "conversation_id", "segment"),
-    _index("recordings_name", "name"),
     _index("recordings_started_at", "started_at"),
     _index("recordings_state", "state", "started_at"),
     _index("recordings_open", "id", where=recording_open),
@@ -191,7 +190,6 @@ recording_lanes = sa.Table(
         primary_key=True,
     ),
     _column("lane_id", key=True),
-    _index("recording_lanes_lane_id", "lane_id"),
 )
 
 lanes = sa.Table(
@@ -297,7 +295,6 @@ policy_log = sa.Table(
     _column("who"),
     _column("what"),
     _column("detail", Json),
-    _index("policy_log_at", "at"),
 )
 
 audit = sa.Table(

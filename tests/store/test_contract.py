@@ -154,13 +154,12 @@ async def test_intervals_are_found_by_each_criterion_and_by_all_at_once(store: S
     assert await store.intervals(extension="") == []
 
 
-async def test_recordings_are_found_by_name_state_conversation_and_id(store: Store) -> None:
+async def test_recordings_are_found_by_state_conversation_and_id(store: Store) -> None:
     one, two = (
         sample.recording("r1"),
         sample.recording("r2", state=rows.RecordingState.ARMED, conversation_id="c2"),
     )
     await store.save([one, two])
-    assert await store.recordings(name=two.name) == [two]
     assert await store.recordings(state=rows.RecordingState.CLOSED) == [one]
     assert await store.recordings(conversation_id="c2") == [two]
     assert await store.recordings(id="r1") == [one]

@@ -26,7 +26,6 @@ QUESTIONS: dict[str, sa.Select[Any]] = {
     "an extension's intervals": queries.intervals(1.0, 2.0, extension="101"),
     "intervals by a CDR": queries.intervals(cdr_uniqueid="1.1"),
     "a conversation's recordings": queries.recordings(conversation_id="c1"),
-    "recordings by name": queries.recordings(name="x.wav"),
     "recordings by state": queries.recordings(state=rows.RecordingState.CLOSING),
     "recordings by time": queries.recordings(1.0, 2.0),
     "a recording's lanes": queries.lanes("r1"),
