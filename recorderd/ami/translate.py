@@ -167,37 +167,15 @@ def bridge_destroy(m: Message) -> events.Event:
     return events.BridgeDestroy(at=m.at, bridge_uniqueid=m.id("BridgeUniqueid"))
 
 
-def _transferred(m: Message) -> bool:
-    """A transfer that failed (`Invalid`, `Not Permitted`, `Fail`) moved nobody."""
-    return m.text("Result") in ("", "Success")
-
-
 def blind_transfer(m: Message) -> events.Event | None:
-    if not _transferred(m):
+    """A transfer that failed (`Invalid`, `Not Permitted`, `Fail`) moved nobody."""
+    if m.text("Result") not in ("", "Success"):
         return None
     return events.BlindTransfer(
         at=m.at,
         transferer_uniqueid=m.id("TransfererUniqueid"),
         extension=m.text("Extension"),
     )
-
-
-def attended_transfer(m: Message) -> events.Event | None:
-    if not _transferred(m):
-        return None
-    return events.AttendedTransfer(
-        at=m.at,
-        orig_transferer_uniqueid=m.id("OrigTransfererUniqueid"),
-        second_transferer_uniqueid=m.id("SecondTransfererUniqueid"),
-    )
-
-
-def hold(m: Message) -> events.Event:
-    return events.Hold(at=m.at, channel=m.id("Channel"), uniqueid=m.id("Uniqueid"), held=True)
-
-
-def unhold(m: Message) -> events.Event:
-    return events.Hold(at=m.at, channel=m.id("Channel"), uniqueid=m.id("Uniqueid"), held=False)
 
 
 # --- recorders, people, records ----------------------------------------------------------------
@@ -311,16 +289,15 @@ PARSERS: dict[str, Callable[[Message], events.Event | None]] = {
     "BridgeLeave": bridge_leave,
     "BridgeDestroy": bridge_destroy,
     "BlindTransfer": blind_transfer,
-    "AttendedTransfer": attended_transfer,
-    "Hold": hold,
-    "Unhold": unhold,
     "MixMonitorStart": mixmonitor_start,
     "MixMonitorStop": mixmonitor_stop,
     "UserEvent": user_event,
     "Cdr": cdr,
     "Shutdown": shutdown,
 }
-"""Every event we want of Asterisk. The names are exact: HangupRequest is not Hangup."""
+"""Every event we want of Asterisk. The names are exact: HangupRequest is not Hangup.
+
+Nobody leaves a bridge for a Hold or an Unhold, and an AttendedTransfer says nothing that bridges do not."""
 
 
 def translate(headers: Mapping[str, str], arrival: float, tz: tzinfo) -> events.Event | None:

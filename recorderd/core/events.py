@@ -134,23 +134,6 @@ class BlindTransfer(Event):
     extension: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttendedTransfer(Event):
-    """The party at `orig_transferer_uniqueid` joined its two calls."""
-
-    orig_transferer_uniqueid: str
-    second_transferer_uniqueid: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold(Event):
-    """A party put the others on hold (`held`) or came back. Nobody leaves the bridge for it."""
-
-    channel: str
-    uniqueid: str
-    held: bool
-
-
 # --- recorders ---------------------------------------------------------------------------------
 
 

@@ -318,11 +318,6 @@ class Pbx:
         yield from self._leave(other)
         yield from self._leave(consulting)
         yield from self._enter(other, second, swap=consulting)
-        yield events.AttendedTransfer(
-            at=self._tick(),
-            orig_transferer_uniqueid=mine.uniqueid,
-            second_transferer_uniqueid=consulting.uniqueid,
-        )
         callee.linkedid = other.linkedid
         yield from self._leave(mine)
         yield from self._hangup(mine)
@@ -363,10 +358,6 @@ class Pbx:
         yield from self._leave(parked)
         yield from self._enter(parked, room)
         yield from self._enter(line, room)
-
-    def hold(self, line: Line, held: bool) -> Iterator[events.Event]:
-        """Hold or Unhold."""
-        yield events.Hold(at=self._tick(), channel=line.name, uniqueid=line.uniqueid, held=held)
 
     def leave_call(self, line: Line, order: int) -> Iterator[events.Event]:
         """A party hangs up: a plain call ends with it, in one of Asterisk's orders; a conference goes on."""

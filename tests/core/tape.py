@@ -6,8 +6,7 @@
     dialend 102-01 ANSWER
     enter 102-01 B1 swap=L05;1 tech=softmix
     leave 101-00 B1             destroy B1             hangup 101-00
-    pickup 104-2b 102-2a        blind 102-01 101-00 103     attended 102-01 102-02
-    hold 101-00                 unhold 101-00
+    pickup 104-2b 102-2a        blind 102-01 101-00 103
     consult 101-00 102 103      press 101-00 toggle    monitor 101-00    unmonitor 101-00
     wait 2000                   nothing for so many milliseconds
 
@@ -156,11 +155,6 @@ _LINES: dict[str, Callable[[float, list[str], Fields], events.Event]] = {
         at=at, channel=name(w[0]), uniqueid=uid(w[0]), target_uniqueid=uid(w[1])
     ),
     "blind": lambda at, w, _: events.BlindTransfer(at=at, transferer_uniqueid=uid(w[0]), extension=w[2]),
-    "attended": lambda at, w, _: events.AttendedTransfer(
-        at=at, orig_transferer_uniqueid=uid(w[0]), second_transferer_uniqueid=uid(w[1])
-    ),
-    "hold": lambda at, w, _: events.Hold(at=at, channel=name(w[0]), uniqueid=uid(w[0]), held=True),
-    "unhold": lambda at, w, _: events.Hold(at=at, channel=name(w[0]), uniqueid=uid(w[0]), held=False),
     "press": lambda at, w, _: press(w[0], w[1], at),
     "monitor": lambda at, w, _: events.MixMonitorStart(at=at, channel=name(w[0]), uniqueid=uid(w[0])),
     "unmonitor": lambda at, w, _: events.MixMonitorStop(at=at, channel=name(w[0]), uniqueid=uid(w[0])),

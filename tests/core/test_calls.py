@@ -230,11 +230,6 @@ def test_originate(story) -> None:
     assert talking == "1: 101 ->102", "who was called first has called"
 
 
-def test_hold_changes_nothing(story) -> None:
-    story.after(RING + ANSWER)
-    assert story.after("hold 102-01\nwait 1000\nunhold 102-01") == "1: 101 ->102"
-
-
 def test_pickup(story) -> None:
     """The winner had no DialBegin, and is called, though it dialled `*8`."""
     story.after("new 101-00 ext=102\nnew 102-2a l=00\ndial 101-00 102-2a\nnew 104-2b ext=*8")
@@ -302,12 +297,11 @@ enter 102-02 B2
 def test_attended_transfer_by_refer(story) -> None:
     """The consultation is a conversation of its own, until it is joined; then the first goes on."""
     story.after(RING + ANSWER)
-    assert story.after("hold 102-01" + CONSULTATION) == "1: 101 ->102 | 2: 102 ->103"
+    assert story.after(CONSULTATION) == "1: 101 ->102 | 2: 102 ->103"
     joined = """
     leave 101-00 B1
     leave 102-02 B2
     enter 101-00 B2 swap=102-02
-    attended 102-01 102-02
     """
     assert story.after(joined) == "1: 101 ->103 | (2)"
     assert story.after("leave 102-01 B1\nhangup 102-01\nhangup 102-02") == "1: 101 ->103"
@@ -335,7 +329,6 @@ def test_attended_transfer_by_feature_code(story) -> None:
     merged = """
     leave 102-01 B2
     enter 101-00 B2 swap=102-01
-    attended 102-01 102-01
     leave L02;1 B2
     leave 101-00 B2
     enter 101-00 B3 swap=L02;2

@@ -81,13 +81,6 @@ ANY_EVENT = st.one_of(
         transferer_uniqueid=uniqueids,
         extension=st.just("103"),
     ),
-    st.builds(
-        events.AttendedTransfer,
-        at=at,
-        orig_transferer_uniqueid=uniqueids,
-        second_transferer_uniqueid=uniqueids,
-    ),
-    st.builds(events.Hold, **channel, held=st.booleans()),
     st.builds(events.MixMonitorStart, **channel),
     st.builds(events.MixMonitorStop, **channel),
     st.builds(events.NoRoom, at=at, why=st.just("full")),

@@ -199,11 +199,6 @@ class Life(RuleBasedStateMachine):
         self._do(self.pbx.retrieve(pick(self.pbx.parked(), which), who))
 
     @precondition(lambda self: self.pbx.talking())
-    @rule(which=numbers, held=st.booleans())
-    def hold(self, which: int, held: bool) -> None:
-        self._do(self.pbx.hold(pick(self.pbx.talking(), which), held))
-
-    @precondition(lambda self: self.pbx.talking())
     @rule(which=numbers, order=numbers)
     def hang_up(self, which: int, order: int) -> None:
         self._do(self.pbx.leave_call(pick(self.pbx.talking(), which), order))

@@ -61,7 +61,6 @@ wait 1000
 leave 101-00 B1
 leave 102-02 B2
 enter 101-00 B2 swap=102-02
-attended 102-01 102-02
 leave 102-01 B1
 hangup 102-01
 hangup 102-02
