@@ -64,20 +64,15 @@ class Settings:
     """What the engine is told once. Paths are absolute, times are seconds.
 
     `lanes` are the folders for lanes: the first is used, the others when a file does not come or grow.
-    `settle`: a file is taken as final so long after its recorder's end (the hang-up races the closing).
-    `margin` is cut off before a conversation that is never to be recorded. `retry` are the waits after one,
-    two, … failures of a recorder. `stereo` is the folder for the archive's two-channel files, empty for none.
-    `foreign`: what becomes of others' recorders.
+    `stereo` is the folder for the archive's two-channel files, empty for none. `foreign`: what becomes of others'
+    recorders.
     """
 
     monitor: str
     lanes: tuple[str, ...]
     names: Names = Names()  # noqa: RUF009 - frozen
     offer_feature: bool = True
-    settle: float = 0.3
-    margin: float = 0.06
     longest_pause: float = LONGEST_PAUSE
-    retry: tuple[float, ...] = (0.0, 0.5, 2.0, 5.0)
     stereo: str = ""
     foreign: Foreign = Foreign.LEAVE
 
@@ -98,19 +93,11 @@ class Engine:
         self.talks = Talks(self.calls, new_id, settings.longest_pause)
         self.tags = Tags(self.calls, self.out)
         self.foreign = ForeignRecorders(self.calls, self.out, settings.monitor)
-        self.recorder = Recorder(
-            self.calls, self.out, settings.lanes, settings.retry, settings.settle, self.foreign
-        )
+        self.recorder = Recorder(self.calls, self.out, settings.lanes, self.foreign)
         self.judge = Judge(self.out)
         self.ledger = Ledger(self.judge, self.recorder, self.foreign, self.out, new_id, settings.monitor)
         self.mixing = Mixing(
-            self.ledger,
-            self.judge,
-            self.recorder,
-            self.out,
-            settings.monitor,
-            settings.margin,
-            settings.stereo,
+            self.ledger, self.judge, self.recorder, self.out, settings.monitor, settings.stereo
         )
         self.dealing = Dealing(settings.foreign, self.recorder, self.foreign)
         self._decider = Decider()

@@ -27,9 +27,8 @@ _FOREIGN_SETTLES = 5.0
 
 
 class Mixing:
-    """Has every recording of `ledger.closing` made. `margin` seconds are cut off before a *never*.
-
-    `stereo` is the folder for two-channel files, empty where nobody wants them.
+    """Has every recording of `ledger.closing` made. `stereo` is the folder for two-channel files, empty where
+    nobody wants them.
     """
 
     def __init__(
@@ -39,7 +38,6 @@ class Mixing:
         recorder: Recorder,
         out: Outbox,
         monitor: str,
-        margin: float,
         stereo: str = "",
     ) -> None:
         self._ledger = ledger
@@ -47,7 +45,6 @@ class Mixing:
         self._recorder = recorder
         self._out = out
         self._monitor = monitor
-        self._margin = margin
         self._stereo = stereo
         self._waiting: set[str] = set()
 
@@ -81,13 +78,11 @@ class Mixing:
         if self._recorder.settled(ended, at):
             recording.mix_at = float("inf")
             path = f"{self._monitor}/{recording.folder}/{recording.name}"
-            cut = _cut_ms(recording, source, self._margin)
+            cut = _cut_ms(recording, source)
             self._out.do(commands.Measure(recording_id=recording.id, path=path, cut_ms=cut))
 
     def _mix(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> commands.Mix:
-        mix = recordings.mix(
-            recording, lanes, self._ledger.company, self._monitor, self._margin, self._stereo
-        )
+        mix = recordings.mix(recording, lanes, self._ledger.company, self._monitor, self._stereo)
         return replace(mix, patient=at - (recording.ended_at or at) < PATIENCE)
 
     def _destroy(self, recording: LiveRecording, lanes: Iterable[LiveLane], at: float) -> None:
@@ -142,7 +137,7 @@ class Mixing:
         state = RecordingState.CLOSED if event.duration_ms else self._without_sound(recording)
         if recording.source is not None:
             source = recording.source
-            cut_ms = _cut_ms(recording, source, self._margin)
+            cut_ms = _cut_ms(recording, source)
             self._judge.by_length(recording, event.duration_ms, cut_ms, source.ended_at)
             self._ledger.finish(recording, state, event.duration_ms, event.size)
             return
@@ -189,7 +184,7 @@ class Mixing:
         return [lanes[lane_id] for lane_id in recording.lanes if lane_id in lanes]
 
 
-def _cut_ms(recording: LiveRecording, source: ForeignRecorder, margin: float) -> int:
+def _cut_ms(recording: LiveRecording, source: ForeignRecorder) -> int:
     """What another's file holds of a talk that was never to be recorded, until its recorder was stopped."""
     last = recording.intervals[-1] if recording.intervals else None
     if (
@@ -199,4 +194,4 @@ def _cut_ms(recording: LiveRecording, source: ForeignRecorder, margin: float) ->
         or source.ended_at is None
     ):
         return 0
-    return max(0, round((source.ended_at - last.ended_at + margin) * 1000))
+    return max(0, round((source.ended_at - last.ended_at + recordings.MARGIN) * 1000))

@@ -35,6 +35,10 @@ _WAS = "its disk was {}"
 _STOPPED_AFTER = 0.001
 # Seconds: so long a recording waits for the disk of one of its lanes.
 PATIENCE = 3600.0
+# Seconds after one, two, … failures of a recorder until the next is tried.
+_RETRIES = (0.0, 0.5, 2.0, 5.0)
+# Seconds after its recorder's end from which on a file is final: the hang-up races the closing.
+_SETTLES = 0.3
 
 
 @dataclass(slots=True)
@@ -54,8 +58,6 @@ class Recorder:
         calls: Calls,
         out: Outbox,
         places: tuple[str, ...],
-        waits: tuple[float, ...],
-        settle: float,
         foreign: ForeignRecorders,
     ) -> None:
         self.calls = calls
@@ -63,8 +65,6 @@ class Recorder:
         self.out = out
         self.lanes: dict[str, LiveLane] = {}
         self._places = Places(places)
-        self._waits = waits
-        self._settle = settle
         self._on: dict[str, LiveLane] = {}
         self.stops = Stops(out, self._places, self.lane)
         # Lanes of ours whose MixMonitorStart is still to come, and their channels: the event names no recorder, and
@@ -308,7 +308,7 @@ class Recorder:
     def _failed(self, lane: LiveLane, at: float, why: str, *, next_place: bool) -> None:
         """The recorder failed while its channel lives: alarm now, and try again where it may work."""
         trouble = self._trouble.setdefault(lane.uniqueid, _Trouble())
-        trouble.not_before = at + self._waits[min(trouble.failures, len(self._waits) - 1)]
+        trouble.not_before = at + _RETRIES[min(trouble.failures, len(_RETRIES) - 1)]
         trouble.failures += 1
         trouble.place += next_place
         lane.note = why
@@ -399,7 +399,7 @@ class Recorder:
 
     def settled(self, ended_at: float, at: float) -> bool:
         """A file whose recorder ended then is closed by now."""
-        return at >= ended_at + self._settle
+        return at >= ended_at + _SETTLES
 
     def silent(self, event: events.LaneSilent) -> set[str]:
         """Nobody spoke there for a while, and nothing was written: nothing is to be done."""

@@ -45,6 +45,8 @@ OVER = frozenset((S.CLOSED, S.REFUSED, S.LOST, S.DISCARDED))
 # By how much a file that had to wait with a step may be shorter (its header) and longer.
 _STEP_MS = round(1000 * STEP_SECONDS)
 _AT_A_STEP = (3, 40)
+# Seconds that are cut off before a conversation that is never to be recorded.
+MARGIN = 0.06
 
 
 @dataclass(slots=True)
@@ -240,13 +242,12 @@ def mix(
     lanes: Iterable[LiveLane],
     company: Company,
     monitor: str,
-    margin: float,
     stereo: str = "",
 ) -> commands.Mix:
     """What the mixer is to make of a recording's lanes.
 
     A voice is kept where its party took part in an interval that was to be recorded and was not masked. Where
-    policy said *never* right after, `margin` seconds before that are cut too: a stamp is not a sample.
+    policy said *never* right after, `MARGIN` before that are cut too: a stamp is not a sample.
     `stereo` is the folder for the same in two channels, empty for none.
     """
     intervals = recording.intervals
@@ -268,9 +269,7 @@ def mix(
                     commands.Stretch(start=start, end=end)
                     for i in intervals
                     if not i.masked and any(p.uniqueid == lane.uniqueid for p in i.parties)
-                    for start, end in without(
-                        (i.started_at, _kept_until(i, margin)), _taken_over(lane, later)
-                    )
+                    for start, end in without((i.started_at, _kept_until(i)), _taken_over(lane, later))
                 ),
                 forbidden=_stretches(
                     _unknown(lane, intervals) if lane.restored else company.forbidden(lane.uniqueid), lane
@@ -312,9 +311,9 @@ def _stretch(interval: Interval) -> commands.Stretch:
     return commands.Stretch(start=interval.started_at, end=interval.ended_at or interval.started_at)
 
 
-def _kept_until(interval: Interval, margin: float) -> float:
+def _kept_until(interval: Interval) -> float:
     end = interval.ended_at or interval.started_at
-    return max(interval.started_at, end - margin) if interval.note == CUT_BACK else end
+    return max(interval.started_at, end - MARGIN) if interval.note == CUT_BACK else end
 
 
 STEREO = ".stereo.wav"

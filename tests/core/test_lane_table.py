@@ -67,7 +67,7 @@ def recorder_with_a_lane(state: LaneState) -> tuple[Recorder, LiveLane, Outbox]:
     """A recorder whose only lane is in this state, however it got there."""
     calls, out = Calls(), Outbox()
     calls.apply(next(tape("new 101-00")))
-    recorder = Recorder(calls, out, ("/a", "/b"), (0.0, 1.0), 0.3, ForeignRecorders(calls, out, "/m"))
+    recorder = Recorder(calls, out, ("/a", "/b"), ForeignRecorders(calls, out, "/m"))
     recorder.start(calls.channels[uid("101-00")], lambda: "L", "2026/11/23", "", T)
     lane = recorder.lanes["L"]
     lane.state, lane.mixmonitor_id = state, "0x1"
@@ -121,7 +121,7 @@ def test_retries_wait_longer_and_go_elsewhere() -> None:
     calls, out = Calls(), Outbox()
     calls.apply(next(tape("new 101-00")))
     channel = calls.channels[uid("101-00")]
-    recorder = Recorder(calls, out, ("/a", "/b"), (0.0, 0.5, 2.0), 0.3, ForeignRecorders(calls, out, "/m"))
+    recorder = Recorder(calls, out, ("/a", "/b"), ForeignRecorders(calls, out, "/m"))
     began, at = [], T
     for number in range(4):
         while not recorder.on(channel.uniqueid):

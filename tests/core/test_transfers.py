@@ -245,7 +245,7 @@ def test_of_a_lane_from_before_a_restart_everything_else_is_taken_for_forbidden(
     recording.intervals = (interval(T, T + 3, "101", "102"),)
     company = Company()
     company.begin(recording.intervals[0])
-    (told,) = recordings.mix(recording, [lane], company, "/m", 0.06).lanes
+    (told,) = recordings.mix(recording, [lane], company, "/m").lanes
     assert told.forbidden is not None
     rest = [(T + 3, T + 5)]
     assert [(s.start, s.end) for s in told.forbidden] == (rest if restored else [])
