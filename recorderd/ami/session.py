@@ -68,7 +68,7 @@ async def choose_events(connection: Connection, settings: AmiSettings, wanted: C
         await connection.send(choice, settings.action_deadline)
     except ActionRefused as error:
         log.warning("Asterisk refused our event filter and will send us everything: %s", error)
-    mask = {"Action": "Events", "EventMask": settings.event_mask}
+    mask = {"Action": "Events", "EventMask": "system,call,cdr,user"}
     await connection.send(mask, settings.action_deadline)
 
 

@@ -19,7 +19,6 @@ class AmiSettings:
     port: int = 5038
     username: str
     secret: str = field(repr=False)
-    event_mask: str = "system,call,cdr,user"
     feature: str = "recorderd"
     more_features: tuple[str, ...] = ()
     connect_timeout: float = 3.0
@@ -39,7 +38,7 @@ class AmiSettings:
         return self.connect_timeout + self.login_timeout + self.boot_timeout + 2 * self.action_deadline
 
     def __post_init__(self) -> None:
-        for name in ("username", "secret", "event_mask", "feature"):
+        for name in ("username", "secret", "feature"):
             try:
                 wire.header(name, getattr(self, name))
             except AmiError as error:

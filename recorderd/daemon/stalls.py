@@ -72,10 +72,9 @@ class Stalls:
         count: Callable[[str], Awaitable[Packets | None]],
         size: Callable[[str], int],
         now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._put, self._channel_of, self._count, self._size = put, channel_of, count, size
-        self._now, self._sleep = now, sleep
+        self._now = now
         self._lanes: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -142,7 +141,7 @@ class Stalls:
             except ActionRefused:
                 return False  # The channel is gone: the engine will hear of it.
             except AmiError:
-                await self._sleep(_SILENT)
+                await asyncio.sleep(_SILENT)
                 continue
             if self._lanes.get(lane_id) is not lane or self._size(lane_id) != size:
                 return False
@@ -160,7 +159,7 @@ class Stalls:
                 if owed >= step:
                     return True
             last, began = packets, now
-            await self._sleep(_WINDOW)
+            await asyncio.sleep(_WINDOW)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

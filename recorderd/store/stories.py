@@ -23,6 +23,8 @@ FINISHED = "recording.finished"
 _MOST_LINKEDIDS = 500
 _DAY = 86_400.0
 _STEP = _DAY / 4
+# A story may last so long: what began earlier, or goes on later, belongs to others.
+_LONGEST = _DAY / 4
 _AT_ONCE = 500
 _DELETED = (KeepState.DELETING, KeepState.DELETED)
 
@@ -120,12 +122,9 @@ async def reindex(
     return count
 
 
-async def of_period(store: Store, since: float, until: float, margin: float = _DAY / 4) -> list[Story]:
-    """Every story that began in the period, read in a few questions.
-
-    `margin` in seconds is how long a story may last: what began earlier, or goes on later, belongs to others.
-    """
-    low, high = since - margin, until + margin
+async def of_period(store: Store, since: float, until: float) -> list[Story]:
+    """Every story that began in the period, read in a few questions."""
+    low, high = since - _LONGEST, until + _LONGEST
     talks = await store.conversations(low, high)
     written = await store.cdrs(low, high)
     intervals = await store.intervals(low, high)
