@@ -273,20 +273,12 @@ class Store(ABC):
         """Which CDR rows have audio in which recordings."""
 
     @abstractmethod
-    async def alarms(
-        self, since: float | None = None, until: float | None = None, *, active: bool = False
-    ) -> list[AlarmRow]:
+    async def alarms(self, since: float | None = None, *, active: bool = False) -> list[AlarmRow]:
         """By `at`; `active` leaves out those that are over."""
 
     @abstractmethod
     async def audit_append(self, entry: AuditRow) -> None:
         """Add to the audit trail, which nothing can change or delete afterwards."""
-
-    @abstractmethod
-    async def audit(
-        self, since: float | None = None, until: float | None = None, *, limit: int | None = None
-    ) -> list[AuditRow]:
-        """The audit trail, newest last; `limit` keeps the newest."""
 
     @abstractmethod
     async def give_node(self, old: str, new: str) -> int:

@@ -232,20 +232,11 @@ class MemoryStore(Store):
     async def links(self, **equal: Any) -> list[rows.CdrLink]:
         return self._some(rows.CdrLink, _no_time, **equal)
 
-    async def alarms(
-        self, since: float | None = None, until: float | None = None, *, active: bool = False
-    ) -> list[AlarmRow]:
-        return [
-            row for row in self._some(AlarmRow, _at, since, until) if not active or row.cleared_at is None
-        ]
+    async def alarms(self, since: float | None = None, *, active: bool = False) -> list[AlarmRow]:
+        return [row for row in self._some(AlarmRow, _at, since) if not active or row.cleared_at is None]
 
     async def audit_append(self, entry: AuditRow) -> None:
         await self.save([entry])
-
-    async def audit(
-        self, since: float | None = None, until: float | None = None, *, limit: int | None = None
-    ) -> list[AuditRow]:
-        return _newest(self._some(AuditRow, _at, since, until), limit)
 
     # --- moving house ---
 
@@ -302,10 +293,6 @@ def _at(row: Any) -> float:
 
 def _no_time(_row: Any) -> float:
     return 0.0
-
-
-def _newest(found: list[R], limit: int | None) -> list[R]:
-    return found if limit is None else found[max(0, len(found) - limit) :]
 
 
 def _by_extension(policies: Iterable[ExtensionPolicy]) -> dict[str, ExtensionPolicy]:

@@ -91,20 +91,12 @@ def links(**equal: str | tuple[str, ...] | None) -> sa.Select[Any]:
     return sa.select(table).where(*_equal(table, equal)).order_by(*table.primary_key.columns)
 
 
-def alarms(since: float | None, until: float | None, active: bool) -> sa.Select[Any]:
+def alarms(since: float | None, active: bool) -> sa.Select[Any]:
     table = t.alarms
-    query = sa.select(table).where(*_between(table.c.at, since, until))
+    query = sa.select(table).where(*_between(table.c.at, since, None))
     if active:
         query = query.where(t.alarm_active)
     return query.order_by(table.c.at, table.c.id)
-
-
-def newest(table: sa.Table, since: float | None, until: float | None, limit: int | None) -> sa.Select[Any]:
-    """Of a table with a time `at`: newest first, since a limit keeps the newest."""
-    query = sa.select(table).where(*_between(table.c.at, since, until))
-    return query.order_by(table.c.at.desc(), *(column.desc() for column in table.primary_key.columns)).limit(
-        limit
-    )
 
 
 def policy_log() -> sa.Select[Any]:

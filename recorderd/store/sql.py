@@ -178,18 +178,11 @@ class SqlStore(Store):
     async def links(self, **criteria: str | tuple[str, ...] | None) -> list[rows.CdrLink]:
         return await self._ask(rows.CdrLink, queries.links(**criteria))
 
-    async def alarms(
-        self, since: float | None = None, until: float | None = None, *, active: bool = False
-    ) -> list[AlarmRow]:
-        return await self._ask(AlarmRow, queries.alarms(since, until, active))
+    async def alarms(self, since: float | None = None, *, active: bool = False) -> list[AlarmRow]:
+        return await self._ask(AlarmRow, queries.alarms(since, active))
 
     async def audit_append(self, entry: AuditRow) -> None:
         await self.save([entry])
-
-    async def audit(
-        self, since: float | None = None, until: float | None = None, *, limit: int | None = None
-    ) -> list[AuditRow]:
-        return (await self._ask(AuditRow, queries.newest(tables.audit, since, until, limit)))[::-1]
 
     async def give_node(self, old: str, new: str) -> int:
         async with self._begin(engines.WRITES) as connection:

@@ -77,7 +77,7 @@ async def test_a_deletion_takes_every_file_and_the_row_says_why_who_and_when(eit
         assert either.kept(2).exists()
         recordings = {r.id: r for r in await store.recordings()}
         assert keeping.files_of(recordings["r1"], gone) == ()
-        [entry] = await store.audit()
+        [entry] = await store.panel.audit_page({})
         assert (entry.who, entry.action, entry.object) == ("cli:anna", "delete", "r1")
         again = await keeper.delete("r1", "cli:boris", "again")
         assert (again.goes, again.why) == (False, "deleted already: the customer asked")
@@ -283,7 +283,7 @@ async def test_files_that_a_backup_brings_back_are_deleted_again(either: World, 
         assert either.kept(1).exists()
         assert await archived(either)
         assert either.files() == set()
-        assert "delete again" in {entry.action for entry in await store.audit()}
+        assert "delete again" in {entry.action for entry in await store.panel.audit_page({})}
 
 
 async def test_an_erasure_outlives_a_database_and_files_restored_from_before_it(

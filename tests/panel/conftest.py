@@ -101,7 +101,8 @@ class Room:
 
     async def trail(self, action: str = "") -> list[Any]:
         """The audit trail, oldest first."""
-        return [row for row in await self.store.audit() if not action or row.action == action]
+        trail = await self.store.panel.audit_page({}, limit=10_000)
+        return [row for row in reversed(trail) if not action or row.action == action]
 
 
 _HASHES: list[str] = []
