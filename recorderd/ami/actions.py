@@ -186,17 +186,17 @@ def db_get_tree(family: str) -> Headers:
     return {"Action": "DBGetTree", "Family": family}
 
 
-def hangup(uniqueid: str, cause: int = 16) -> Headers:
-    return {"Action": "Hangup", "Channel": channel(uniqueid), "Cause": str(cause)}
+def hangup(uniqueid: str) -> Headers:
+    return {"Action": "Hangup", "Channel": channel(uniqueid), "Cause": "16"}
 
 
-def redirect(uniqueid: str, context: str, exten: str, priority: int = 1) -> Headers:
+def redirect(uniqueid: str, context: str, exten: str) -> Headers:
     return {
         "Action": "Redirect",
         "Channel": channel(uniqueid),
         "Context": context,
         "Exten": exten,
-        "Priority": str(priority),
+        "Priority": "1",
     }
 
 

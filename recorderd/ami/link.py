@@ -165,10 +165,6 @@ class AsteriskLink:
         found = ((item.get("Key", ""), item.get("Val", "")) for item in reply.items)
         return {key.removeprefix(prefix): value for key, value in found}
 
-    async def hangup(self, uniqueid: str, cause: int = 16) -> None:
-        """Ends a channel. Raises AmiError, also when it is gone already."""
-        await self._client.send_action(actions.hangup(uniqueid, cause))
-
     async def renew_unless_answering(self, seconds: float) -> None:
         """A session that something holds is given up for a new one, without waiting for the next ping's end."""
         try:
@@ -182,15 +178,6 @@ class AsteriskLink:
         counts = dict(part.split("=", 1) for part in reply.headers.get("Value", "").split(";") if "=" in part)
         received, sent = counts.get("rxcount", ""), counts.get("txcount", "")
         return (int(received), int(sent)) if received.isdecimal() and sent.isdecimal() else None
-
-    async def redirect(self, uniqueid: str, context: str, exten: str, priority: int = 1) -> None:
-        """Sends a channel elsewhere in the dialplan; its peer is hung up. Raises AmiError."""
-        await self._client.send_action(actions.redirect(uniqueid, context, exten, priority))
-
-    async def missing_rights(self) -> tuple[str, ...]:
-        """The actions we need and this manager user may not use: none if its `write` has system and call."""
-        reply = await self._client.send_action({"Action": "ListCommands"})
-        return tuple(sorted(actions.NEEDED - reply.headers.keys()))
 
     # --- what Asterisk says
 

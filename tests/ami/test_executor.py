@@ -41,7 +41,7 @@ async def started(one: Linked, command: commands.MixMonitor = START) -> str:
 
 async def settled(one: Linked) -> None:
     """Everything sent so far has been answered: Asterisk answers in order."""
-    await one.link.missing_rights()
+    await one.link._client.send_action({"Action": "ListCommands"})
     await asyncio.sleep(0)
 
 
@@ -131,7 +131,6 @@ async def test_a_missing_permission_refuses_the_lane_and_says_so(
     one.link.execute(START)
     await until(lambda: one.of(events.LaneRefused))
     assert reason(one, events.LaneRefused).startswith("Permission denied: the manager user needs")
-    assert await one.link.missing_rights() == ("MixMonitor",)
 
 
 async def test_while_down_a_lane_is_refused_at_once_and_never_started_later(

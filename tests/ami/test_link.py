@@ -244,17 +244,6 @@ async def test_asterisks_database_is_written_read_and_cleared(asterisk: FakeAste
         await one.link.db_put("recorderd", "1\r\nAction: Originate", "x")
 
 
-async def test_a_call_can_be_ended_or_sent_elsewhere(asterisk: FakeAsterisk, linked: Link) -> None:
-    one = await linked()
-    await one.link.hangup("u.1", 21)
-    await one.link.redirect("u.1", "recorderd-closed", "s")
-    assert asterisk.actions("Hangup")[0]["Cause"] == "21"
-    assert asterisk.actions("Redirect")[0]["Context"] == "recorderd-closed"
-    asterisk.faults.forbidden = frozenset({"Hangup"})
-    with pytest.raises(ActionRefused):
-        await one.link.hangup("u.1")
-
-
 async def test_a_refused_login_is_told_and_shown(asterisk: FakeAsterisk, linked: Link) -> None:
     asterisk.faults.refuse_login = "Authentication failed"
     naps = Naps(0)
