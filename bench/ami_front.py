@@ -76,9 +76,9 @@ def _losses(name: str, data: bytes) -> list[Row]:
     messages = [wire.start(message) for message in lines if wire.start(message)]
     right = [
         event
-        for message in messages
-        if wire.parse(message).get("Event") in translate.PARSERS
-        and (event := translate.translate_bytes(message, 0.0, UTC)) is not None
+        for headers in map(wire.parse, messages)
+        if headers.get("Event") in translate.PARSERS
+        and (event := translate.read(headers, translate.timestamp(headers) or 0.0, UTC)) is not None
     ]
     silent = sum(name in _SILENT for name in want)
     wrong = max(0, len(want) - silent - len(right))

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 
-from recorderd.ami import wire
 from recorderd.core import events, rows
 from recorderd.core.facts import dataclass
 from recorderd.errors import AmiError
@@ -300,17 +299,8 @@ PARSERS: dict[str, Callable[[Message], events.Event | None]] = {
 Nobody leaves a bridge for a Hold or an Unhold, and an AttendedTransfer says nothing that bridges do not."""
 
 
-def translate(headers: Mapping[str, str], arrival: float, tz: tzinfo) -> events.Event | None:
-    """The core's event, or None where this one means nothing to us.
-
-    `at` is Asterisk's Timestamp, or `arrival` (same scale) where it sends none. Raises AmiError as `read` does.
-    """
-    at = timestamp(headers)
-    return read(headers, arrival if at is None else at, tz)
-
-
 def read(headers: Mapping[str, str], at: float, tz: tzinfo) -> events.Event | None:
-    """The same where it is known when it happened.
+    """The core's event, or None where this one means nothing to us. `at` is when it happened.
 
     Raises AmiError, one sentence, for an event without what it cannot do without; the next event is not affected.
     """
@@ -322,8 +312,3 @@ def read(headers: Mapping[str, str], at: float, tz: tzinfo) -> events.Event | No
         return parser(Message(headers, at, tz))
     except AmiError as error:
         raise AmiError(f"an AMI event {name} was not understood: {error}") from None
-
-
-def translate_bytes(message: bytes, arrival: float, tz: tzinfo) -> events.Event | None:
-    """`translate` of a message as it came off the wire."""
-    return translate(wire.parse(message), arrival, tz)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -195,7 +196,11 @@ TABLE: list[tuple[str, dict[str, str], events.Event]] = [
 
 
 def understood(name: str, headers: dict[str, str], zone: str = "UTC") -> events.Event | None:
-    return translate.translate({"Event": name, **headers}, 1.0, ZoneInfo(zone))
+    return read({"Event": name, **headers}, ZoneInfo(zone))
+
+
+def read(headers: Mapping[str, str], tz: tzinfo = UTC) -> events.Event | None:
+    return translate.read(headers, translate.timestamp(headers) or 1.0, tz)
 
 
 @pytest.mark.parametrize(("name", "headers", "expected"), TABLE)
@@ -252,13 +257,11 @@ def test_unknown_and_missing_are_empty() -> None:
 
 
 @pytest.mark.parametrize("stamp", [None, "", "nan", "inf", "-1", "0", "yesterday", "1e999"])
-def test_without_a_usable_timestamp_the_time_is_that_of_arrival(stamp: str | None) -> None:
+def test_an_unusable_timestamp_is_none(stamp: str | None) -> None:
     headers = {name: value for name, value in SNAPSHOT.items() if name != "Timestamp"}
     if stamp is not None:
         headers["Timestamp"] = stamp
-    event = understood("Newchannel", headers)
-    assert event is not None
-    assert event.at == 1.0
+    assert translate.timestamp(headers) is None
 
 
 @pytest.mark.parametrize(
@@ -347,7 +350,7 @@ def test_mapped_cdr_columns_may_have_any_case() -> None:
 
 def test_names_made_for_people_come_out_printable_and_ids_untouched() -> None:
     raw = b"Event: Newchannel\r\nChannel: Local/\xff@c-1\r\nUniqueid: \xd0\xb0.1\r\nLinkedid: l\r\n"
-    event = translate.translate_bytes(raw + b"CallerIDName: \xd6\x00\x1b[31m", 1.0, UTC)
+    event = read(wire.parse(raw + b"CallerIDName: \xd6\x00\x1b[31m"))
     assert isinstance(event, events.Newchannel)
     assert event.caller_id_name == "\ufffd [31m"
     assert event.uniqueid == "а.1"
@@ -359,7 +362,7 @@ def test_a_real_stream_is_understood_to_the_last_event(path: Path) -> None:
     messages = wire.Splitter().feed(path.read_bytes().partition(b"\r\n")[2])
     parsed = [wire.parse(wire.start(message)) for message in messages]
     wanted = [headers for headers in parsed if headers.get("Event") in translate.PARSERS]
-    heard = [translate.translate(headers, 0.0, UTC) for headers in wanted]
+    heard = [read(headers) for headers in wanted]
     assert len(heard) > 20
     assert None not in heard
     assert all(event is not None and event.at > 1.7e9 for event in heard)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
-from recorderd.ami import translate
+from recorderd.ami import translate, wire
 from recorderd.core import commands, events
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy
 from recorderd.core.rows import Conversation, Interval, Lane, Recording
@@ -30,8 +30,8 @@ class Transcript:
     def events(self) -> Iterator[events.Event]:
         """What the messages mean; those that mean nothing to us are left out."""
         for message in self.raw.split("\n\n"):
-            text = message.strip("\n").replace("\n", "\r\n")
-            event = translate.translate_bytes(text.encode(), 0.0, UTC) if text else None
+            headers = wire.parse(message.strip("\n").replace("\n", "\r\n").encode())
+            event = translate.read(headers, translate.timestamp(headers) or 0.0, UTC)
             if event is not None:
                 yield event
 
