@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,11 +31,10 @@ from recorderd.store import (
 )
 from recorderd.store.abc import AlarmRow, AuditRow, OpenRows, PolicyLogRow, PolicyRows, RuleRow, Store
 from recorderd.store.panel_tables import TABLES
+from recorderd.store.reads import R, rows_of
 from recorderd.store.sql_chain import SqlChain
 from recorderd.store.sql_keeping import SqlKeeping
 from recorderd.store.sql_panel import SqlPanel
-
-R = TypeVar("R", bound=rows.Row)
 
 # Migrations of a large database take their time, and another process may be at it.
 _MIGRATE_SECONDS = 60
@@ -160,11 +159,11 @@ class SqlStore(Store):
         async with self._begin(engines.ONE_INSTANT) as connection:
             return OpenRows(
                 conversations=tuple(
-                    await _rows(connection, rows.Conversation, queries.open_conversations(node))
+                    await rows_of(connection, rows.Conversation, queries.open_conversations(node))
                 ),
-                intervals=tuple(await _rows(connection, rows.Interval, queries.open_intervals(node))),
-                recordings=tuple(await _rows(connection, rows.Recording, queries.open_recordings(node))),
-                lanes=tuple(await _rows(connection, rows.Lane, queries.open_lanes(node))),
+                intervals=tuple(await rows_of(connection, rows.Interval, queries.open_intervals(node))),
+                recordings=tuple(await rows_of(connection, rows.Recording, queries.open_recordings(node))),
+                lanes=tuple(await rows_of(connection, rows.Lane, queries.open_lanes(node))),
             )
 
     async def cdrs(
@@ -219,15 +218,7 @@ class SqlStore(Store):
 
     async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
         async with self._begin(engines.ONE_QUESTION) as connection:
-            return await _rows(connection, cls, query)
-
-
-async def _rows(connection: AsyncConnection, cls: type[R], query: sa.Select[Any]) -> list[R]:
-    found = (await connection.execute(query)).mappings().all()
-    try:
-        return [codec.from_plain(cls, dict(row)) for row in found]
-    except ValueError as error:
-        raise StoreError(f"The database holds a row that is none: {error}") from error
+            return await rows_of(connection, cls, query)
 
 
 def _given(table: sa.Table, old: str, new: str) -> sa.Update:

@@ -6,27 +6,24 @@ from: the store lends it `begin`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recorderd.core import rows
 from recorderd.core.chain import OPENING, ChainEntry, ChainHead, Draft, Kind
-from recorderd.errors import StoreError
 from recorderd.store import codec, engines
 from recorderd.store import tables as t
 from recorderd.store.abc import RECORDING_ENDS, RowRefused
 from recorderd.store.chain import ChainStore, link
 from recorderd.store.chain_tables import chain, chain_heads
+from recorderd.store.reads import Begin, R, rows_of
 
 if TYPE_CHECKING:
     from recorderd.store.chain import Sign
 
-R = TypeVar("R")
-Begin = Callable[[Mapping[str, bool]], AbstractAsyncContextManager[AsyncConnection]]
 # Any number will do, as long as every recorderd takes the same one: "chain" in a telephone's letters.
 _LOCK = 24246
 # Both databases bound the parameters of a statement.
@@ -63,7 +60,7 @@ class SqlChain(ChainStore):
             if last is None:
                 return None
             query = sa.select(chain_heads).order_by(chain_heads.c.number.desc()).limit(1)
-            found = await _rows(connection, ChainHead, query)
+            found = await rows_of(connection, ChainHead, query)
             head = sign(last, found[0] if found else None)
             await connection.execute(sa.insert(chain_heads).values(**codec.to_plain(head)))
             return head
@@ -103,7 +100,7 @@ class SqlChain(ChainStore):
 
     async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
         async with self._begin(engines.ONE_QUESTION) as connection:
-            return await _rows(connection, cls, query)
+            return await rows_of(connection, cls, query)
 
 
 def cleaned(draft: Draft) -> Draft:
@@ -163,7 +160,7 @@ async def _stand_in_line(connection: AsyncConnection) -> None:
 
 async def _last(connection: AsyncConnection) -> ChainEntry | None:
     query = sa.select(chain).order_by(chain.c.sequence.desc()).limit(1)
-    found = await _rows(connection, ChainEntry, query)
+    found = await rows_of(connection, ChainEntry, query)
     return found[0] if found else None
 
 
@@ -181,11 +178,3 @@ async def _there(connection: AsyncConnection, drafts: Sequence[Draft]) -> set[tu
         )
         found |= {tuple(row) for row in await connection.execute(query)}
     return found
-
-
-async def _rows(connection: AsyncConnection, cls: type[R], query: sa.Select[Any]) -> list[R]:
-    found = (await connection.execute(query)).mappings().all()
-    try:
-        return [codec.from_plain(cls, dict(row)) for row in found]
-    except ValueError as error:
-        raise StoreError(f"The database holds a row that is none: {error}") from error

@@ -6,23 +6,19 @@ the store lends it `begin`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recorderd.core import rows
 from recorderd.core.keeping import IN_PLACE, Copy, Erasure, Hold, KeepState, Kept, Tag
-from recorderd.errors import StoreError
 from recorderd.store import codec, engines, writes
 from recorderd.store import keeping_tables as k
 from recorderd.store import tables as t
 from recorderd.store.keeping import DaySum, KeepingStore, Place
+from recorderd.store.reads import Begin, R, rows_of
 
-R = TypeVar("R")
-Begin = Callable[[Mapping[str, bool]], AbstractAsyncContextManager[AsyncConnection]]
 _DAY = 86_400
 _DONE = (rows.RecordingState.CLOSED.value, rows.RecordingState.FAILED.value)
 
@@ -153,11 +149,7 @@ class SqlKeeping(KeepingStore):
 
     async def _ask(self, cls: type[R], query: sa.Select[Any]) -> list[R]:
         async with self._begin(engines.ONE_QUESTION) as connection:
-            found = (await connection.execute(query)).mappings().all()
-        try:
-            return [codec.from_plain(cls, dict(row)) for row in found]
-        except ValueError as error:
-            raise StoreError(f"The database holds a row that is none: {error}") from error
+            return await rows_of(connection, cls, query)
 
 
 # --- questions, pure, so that a test can ask the databases to explain them --------------------------

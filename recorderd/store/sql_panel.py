@@ -7,15 +7,12 @@ from: the store lends it `begin`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recorderd.core.entries import CallEntry, Result, Way
-from recorderd.errors import StoreError
 from recorderd.store import codec, engines, panel_queries, panel_tables, writes
 from recorderd.store.abc import AuditRow
 from recorderd.store.panel import (
@@ -32,9 +29,7 @@ from recorderd.store.panel import (
     WebhookRow,
 )
 from recorderd.store.reach import within_reach
-
-R = TypeVar("R")
-Begin = Callable[[Mapping[str, bool]], AbstractAsyncContextManager[AsyncConnection]]
+from recorderd.store.reads import Begin, R, rows_of
 
 _INSERT: dict[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -123,7 +118,7 @@ class SqlPanel(PanelStore):
         table = panel_tables.users
         update = sa.update(table).where(table.c.login == login).values(**codec.encode(UserRow, changed))
         async with self._begin(engines.WRITES) as connection:
-            found = await _read(connection, UserRow, update.returning(*table.columns))
+            found = await rows_of(connection, UserRow, update.returning(*table.columns))
         return found[0] if found else None
 
     async def add_user(self, user: UserRow) -> bool:
@@ -253,7 +248,7 @@ class SqlPanel(PanelStore):
 
     async def _ask(self, cls: type[R], query: Any) -> list[R]:
         async with self._begin(engines.ONE_QUESTION) as connection:
-            return await _read(connection, cls, query)
+            return await rows_of(connection, cls, query)
 
     async def _one(self, cls: type[R], table: sa.Table, **key: str) -> R | None:
         query = sa.select(table).where(*(table.c[name] == value for name, value in key.items()))
@@ -278,11 +273,3 @@ def _entry(row: dict[str, Any]) -> CallEntry:
 
 def _all(table: sa.Table, *order: str) -> sa.Select[Any]:
     return sa.select(table).order_by(*(table.c[name] for name in order))
-
-
-async def _read(connection: AsyncConnection, cls: type[R], query: Any) -> list[R]:
-    found = (await connection.execute(query)).mappings().all()
-    try:
-        return [codec.from_plain(cls, dict(row)) for row in found]
-    except ValueError as error:
-        raise StoreError(f"The database holds a row that is none: {error}") from error
