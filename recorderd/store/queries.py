@@ -108,7 +108,7 @@ def policy_log() -> sa.Select[Any]:
 
 
 def open_recordings(node: str | None = None) -> sa.Select[Any]:
-    return _of_node(t.recordings, node, _by_id(t.recordings, _ids(t.recordings.c.id, t.recording_open)))
+    return of_node(t.recordings, node, _by_id(t.recordings, _ids(t.recordings.c.id, t.recording_open)))
 
 
 def open_lanes(node: str | None = None) -> sa.Select[Any]:
@@ -117,7 +117,7 @@ def open_lanes(node: str | None = None) -> sa.Select[Any]:
         _ids(t.lanes.c.id, t.lanes.c.recording_id.in_(recordings)),
         _ids(t.recording_lanes.c.lane_id, t.recording_lanes.c.recording_id.in_(recordings)),
     )
-    return _of_node(t.lanes, node, _by_id(t.lanes, ids))
+    return of_node(t.lanes, node, _by_id(t.lanes, ids))
 
 
 def open_intervals(node: str | None = None) -> sa.Select[Any]:
@@ -134,10 +134,11 @@ def open_conversations(node: str | None = None) -> sa.Select[Any]:
         _ids(t.intervals.c.conversation_id, t.intervals.c.id.in_(_open_interval_ids())),
         _ids(t.recordings.c.conversation_id, t.recording_open),
     )
-    return _of_node(t.conversations, node, _by_id(t.conversations, ids))
+    return of_node(t.conversations, node, _by_id(t.conversations, ids))
 
 
-def _of_node(table: sa.Table, node: str | None, query: sa.Select[Any]) -> sa.Select[Any]:
+def of_node(table: sa.Table, node: str | None, query: sa.Select[Any]) -> sa.Select[Any]:
+    """Only the rows of this node, all for None."""
     return query if node is None else query.where(table.c.node == node)
 
 

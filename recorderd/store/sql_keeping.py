@@ -17,6 +17,7 @@ from recorderd.store import codec, engines, writes
 from recorderd.store import keeping_tables as k
 from recorderd.store import tables as t
 from recorderd.store.keeping import DaySum, KeepingStore, Place
+from recorderd.store.queries import of_node
 from recorderd.store.reads import Begin, R, rows_of
 
 _DAY = 86_400
@@ -161,7 +162,7 @@ def new_recordings(since: float, ended_before: float, limit: int, node: str | No
     query = sa.select(table).where(
         table.c.state.in_(_DONE), table.c.started_at >= since, table.c.ended_at < ended_before, ~known
     )
-    query = _of(table, node, query)
+    query = of_node(table, node, query)
     return query.order_by(table.c.started_at, table.c.id).limit(limit)
 
 
@@ -169,7 +170,7 @@ def unfinished(
     now: float | None, limit: int, node: str | None = None, but: KeepState | None = None
 ) -> sa.Select[Any]:
     table = k.kept
-    query = _of(table, node, sa.select(table).where(k.kept_unfinished))
+    query = of_node(table, node, sa.select(table).where(k.kept_unfinished))
     if now is not None:
         query = query.where(table.c.not_before <= now)
     if but is not None:
@@ -185,7 +186,7 @@ def walk(
     node: str | None = None,
 ) -> sa.Select[Any]:
     table = k.kept
-    query = _of(table, node, sa.select(table).where(table.c.state.in_([state.value for state in states])))
+    query = of_node(table, node, sa.select(table).where(table.c.state.in_([state.value for state in states])))
     if until is not None:
         query = query.where(table.c.started_at < until)
     if after is not None:
@@ -218,10 +219,6 @@ def least_played(node: str, limit: int) -> sa.Select[Any]:
     query = sa.select(table).outerjoin(played, played.c.id == table.c.recording_id)
     query = query.where(table.c.node == node, k.kept_cached)
     return query.order_by(last, table.c.recording_id).limit(limit)
-
-
-def _of(table: sa.Table, node: str | None, query: sa.Select[Any]) -> sa.Select[Any]:
-    return query if node is None else query.where(table.c.node == node)
 
 
 def _behind(at: sa.Column[Any], key: sa.Column[Any], place: Place) -> sa.ColumnElement[bool]:
@@ -259,7 +256,7 @@ def _days(dialect: str, offset_s: int, node: str | None = None) -> sa.CompoundSe
         .select_from(k.kept.outerjoin(t.recordings, t.recordings.c.id == k.kept.c.recording_id))
         .where(k.kept.c.state.in_([state.value for state in IN_PLACE]))
     )
-    waiting, archived = _of(t.recordings, node, waiting), _of(k.kept, node, archived)
+    waiting, archived = of_node(t.recordings, node, waiting), of_node(k.kept, node, archived)
     return sa.union_all(
         waiting.group_by("day"), archived.group_by("day", k.kept.c.format)
     ).order_by("day", "format")  # fmt: skip

@@ -6,11 +6,10 @@ from: the store lends it `begin`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from recorderd.core.entries import CallEntry, Result, Way
 from recorderd.store import codec, engines, panel_queries, panel_tables, writes
@@ -30,8 +29,6 @@ from recorderd.store.panel import (
 )
 from recorderd.store.reach import within_reach
 from recorderd.store.reads import Begin, R, rows_of
-
-_INSERT: dict[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class SqlPanel(PanelStore):
@@ -56,7 +53,7 @@ class SqlPanel(PanelStore):
                 await connection.execute(sa.delete(table).where(stale))
             await writes.save(connection, [entry for replaced in stories for entry in replaced.entries])
             if told:
-                insert = _INSERT[connection.dialect.name](panel_tables.outbox)
+                insert = writes.insert(connection, panel_tables.outbox)
                 await connection.execute(insert.on_conflict_do_nothing(), told)
 
     async def entries(
@@ -123,15 +120,15 @@ class SqlPanel(PanelStore):
 
     async def add_user(self, user: UserRow) -> bool:
         async with self._begin(engines.WRITES) as connection:
-            insert = _INSERT[connection.dialect.name](panel_tables.users).values(**codec.to_plain(user))
-            return bool((await connection.execute(insert.on_conflict_do_nothing())).rowcount)
+            insert = writes.insert_once(connection, panel_tables.users, codec.to_plain(user))
+            return bool((await connection.execute(insert)).rowcount)
 
     # --- sessions ---
 
     async def put_session(self, session: SessionRow) -> None:
         plain = codec.to_plain(session)
         async with self._begin(engines.WRITES) as connection:
-            insert = _INSERT[connection.dialect.name](panel_tables.sessions).values(**plain)
+            insert = writes.insert(connection, panel_tables.sessions).values(**plain)
             rest = {name: value for name, value in plain.items() if name != "id"}
             await connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=rest))
 
@@ -181,7 +178,7 @@ class SqlPanel(PanelStore):
                     )
                     continue
                 plain = codec.to_plain(one)
-                insert = _INSERT[connection.dialect.name](table).values(**plain)
+                insert = writes.insert(connection, table).values(**plain)
                 counted = {name: plain[name] for name in ("failures", "last_at")}
                 await connection.execute(
                     insert.on_conflict_do_update(index_elements=["kind", "who"], set_=counted)

@@ -71,7 +71,12 @@ _UPSERTS: dict[str, dict[type[rows.Row], Any]] = {
 
 def insert_once(connection: AsyncConnection, table: sa.Table, values: codec.Plain) -> Any:
     """The statement that adds this row, or nothing where there is one of its key."""
-    return _INSERT[connection.dialect.name](table).values(**values).on_conflict_do_nothing()
+    return insert(connection, table).values(**values).on_conflict_do_nothing()
+
+
+def insert(connection: AsyncConnection, table: sa.Table) -> Any:
+    """An INSERT that can say what is to be done on a conflict."""
+    return _INSERT[connection.dialect.name](table)
 
 
 # --- side tables: rows of an index that SQL alone cannot make ------------------------------------------
