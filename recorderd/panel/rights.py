@@ -30,7 +30,8 @@ MOST: Mapping[Role, frozenset[Right]] = {
 }
 # Who sees everybody's calls.
 _ALL = (Role.AUDITOR, Role.ADMINISTRATOR)
-# A telephone number of the house, as people and providers write it.
+# An account's extension: a number, as people and providers write it. The configuration knows extensions with letters
+# too (`scalars.extension`); here a login, or what a provider says in a number's place, must not be taken for one.
 EXTENSION = re.compile(r"[0-9*#+]{1,32}")
 
 

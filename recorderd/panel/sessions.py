@@ -47,9 +47,7 @@ class SessionKeeper:
         name = SECURE_COOKIE if secure else COOKIE
         most = self._settings.session_hours * 3600
         response.set_cookie(name, signed.token, most, path="/", secure=secure, httponly=True, samesite="lax")
-        response.set_cookie(
-            LANGUAGE_COOKIE, signed.viewer.language, _YEAR, path="/", secure=secure, samesite="lax"
-        )
+        remember_language(response, signed.viewer.language, secure=secure)
 
     async def end(self, viewer: Viewer, response: Response) -> None:
         await self._audit.note(viewer, "logout")
@@ -152,3 +150,8 @@ class SessionKeeper:
 
     def _secure(self, https: bool) -> bool:
         return {"always": True, "never": False}.get(self._settings.secure_cookies, https)
+
+
+def remember_language(response: Response, language: str, *, secure: bool) -> None:
+    """For the login of next time, when nobody knows yet who it is."""
+    response.set_cookie(LANGUAGE_COOKIE, language, _YEAR, path="/", secure=secure, samesite="lax")

@@ -10,10 +10,9 @@ from recorderd.panel.language import _
 from recorderd.panel.oidc import TICKET_SECONDS
 from recorderd.panel.pages.render import panel, partial_wanted, see, show, viewer
 from recorderd.panel.ports import FaultyInput, Refused, Right, Signed, Throttled
-from recorderd.panel.sessions import LANGUAGE_COOKIE
+from recorderd.panel.sessions import remember_language
 
 # What one may choose at the door, and where it leads.
-_YEAR = 365 * 86_400
 _DOORS = {"user": "/", "administration": "/admin/status"}
 # Between the way to a provider and the way back; no other page sees it.
 TICKET_COOKIE = "recorderd_ticket"
@@ -148,8 +147,7 @@ async def language(request: Request) -> Response:
     wanted = str(form.get("language", ""))
     await panel(request).entrance.set_language(viewer(request), wanted)
     changed = see(inside(str(form.get("next", ""))))
-    # For the login of next time, when nobody knows yet who it is.
-    changed.set_cookie(LANGUAGE_COOKIE, wanted, _YEAR, secure=request.url.scheme == "https", samesite="lax")
+    remember_language(changed, wanted, secure=_secure(request))
     return changed
 
 

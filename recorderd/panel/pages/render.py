@@ -42,8 +42,7 @@ def partial_wanted(request: Request) -> bool:
 
 def see(path: str, **query: str) -> RedirectResponse:
     """After something was done: go there and look. 303, so that a reload does not do it again."""
-    wanted = {k: v for k, v in query.items() if v}
-    return RedirectResponse(f"{path}?{urlencode(wanted)}" if wanted else path, status_code=303)
+    return RedirectResponse(path + _query(**query), status_code=303)
 
 
 def show(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
