@@ -10,7 +10,6 @@
     const under = body.querySelector(".under");
     for (const audio of under.querySelectorAll("audio")) audio.pause();
     under.replaceChildren();
-    delete body.dataset.from;
     body.classList.remove("opened");
     for (const link of body.querySelectorAll(opener)) link.setAttribute("aria-expanded", "false");
   };
