@@ -107,7 +107,6 @@ def build(config: Config, store: Store, clock: Callable[[], float] = time.time) 
         admin=Administration(store, daemon, audit, config, clock),
         tokens=tokens,
         webhooks=hooks,
-        version=__version__,
     )
     return House(panel, entrance, sessions, tokens, listening, hooks)
 

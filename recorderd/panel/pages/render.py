@@ -55,7 +55,6 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
         "csrf": request.state.csrf,
         "language": language.current(),
         "languages": language.LANGUAGES,
-        "version": room.version,
         "now": room.clock(),
         **{name: partial(made, zone=room.zone) for name, made in _ZONED.items()},
     }

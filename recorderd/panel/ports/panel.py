@@ -21,7 +21,7 @@ from recorderd.panel.ports.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """Every service of the room. `version` is of policy-less things: recorderd's own."""
+    """Every service of the room."""
 
     zone: tzinfo
     clock: Callable[[], float]
@@ -37,7 +37,6 @@ class Panel:
     admin: Admin
     tokens: Tokens
     webhooks: Webhooks
-    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
