@@ -108,11 +108,11 @@ async def alarms(store: Store) -> dict[str, str]:
     return {alarm.kind: alarm.sentence for alarm in await store.alarms(active=True)}
 
 
-def keeper_of(world: World, store: Store, clock: Clock | None = None, node: str = NODE) -> Keeper:
+def keeper_of(world: World, store: Store, clock: Clock | None = None) -> Keeper:
     numbers = iter(range(1_000_000))
     stock = stock_of(world.config, store, 1.0)
     return Keeper(
-        store, world.monitor, world.state, clock or time.time, lambda: f"k{next(numbers)}", node=node, stock=stock
+        store, world.monitor, world.state, clock or time.time, lambda: f"k{next(numbers)}", node=NODE, stock=stock
     )  # fmt: skip
 
 

@@ -44,7 +44,6 @@ class Call:
         self.started = time.time()
         self.up_at = 0.0  # wall clock; 0 while not (yet)
         self.ended_at = 0.0
-        self.ended_by_us = False
         self.notified: list[int] = []  # statuses told by NOTIFY sipfrag after a REFER
         self.stream = Stream(phone.ticker, phone.voice)
         self.direction = "sendrecv"  # as we last asked
@@ -127,7 +126,7 @@ class Call:
             raise PhoneError(f"nothing to reject: {self}")
         self.last_answer = sip.response(self.invite, status, "No", self.local_tag)
         self.phone.send(self.last_answer)
-        self._end(status, by_us=True)
+        self._end(status)
 
     async def cancel(self) -> None:
         """Give up before the other side answers."""
@@ -148,7 +147,7 @@ class Call:
         if self.state != "up":
             await (self.cancel() if self.outgoing else self.reject(603))
             return
-        self._end(200, by_us=True)
+        self._end(200)
         await self.phone.request(self.within("BYE"))
 
     async def hold(self, direction: str = "sendonly", *, silent: bool = True) -> None:
@@ -219,9 +218,9 @@ class Call:
         near = self.phone.ticker.number_at(max(since, self.started))
         return hear(ulaw_decode(self.stream.heard.sound(since, until)), [voice], near=near)[voice]
 
-    def hears_hold_music(self, *, since: float = 0.0, until: float = float("inf")) -> float:
+    def hears_hold_music(self, *, since: float = 0.0) -> float:
         """Milliseconds of hold music."""
-        return sum(b - a for a, b in hold_music(ulaw_decode(self.stream.heard.sound(since, until))))
+        return sum(b - a for a, b in hold_music(ulaw_decode(self.stream.heard.sound(since))))
 
     def said(self, since: float = 0.0, until: float = float("inf")) -> list[int]:
         """The frame numbers we said between two wall-clock times."""
@@ -287,7 +286,7 @@ class Call:
                 self._is_up()
         self.phone.send(self._ack)
         if self._cancelled and self.state != "ended":  # the 200 crossed our CANCEL
-            self._end(200, by_us=True)
+            self._end(200)
             self.phone.background(self.phone.request(self.within("BYE")))
 
     def on_again(self, answer: Message) -> None:
@@ -359,11 +358,10 @@ class Call:
         if self.state == "up":
             self.stream.remote = self._media
 
-    def _end(self, status: int, *, by_us: bool = False) -> None:
+    def _end(self, status: int) -> None:
         if self.state == "ended":
             return
         self.status = status
-        self.ended_by_us = by_us
         self.ended_at = time.time()
         self.stream.remote = None
         self._advance("ended")

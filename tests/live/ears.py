@@ -107,9 +107,9 @@ _LOUD = 1000.0
 _SHORTEST = 4  # frames: a tone of ours takes 11 to 13
 
 
-def tones_heard(call: Call, since: float = 0.0, until: float = float("inf")) -> list[str]:
+def tones_heard(call: Call, since: float = 0.0) -> list[str]:
     """The tones that reached a telephone, in order: `started`, `stopped`, `denied`."""
-    samples = signals.ulaw_decode(call.stream.heard.sound(since, until)).astype(np.float64)
+    samples = signals.ulaw_decode(call.stream.heard.sound(since)).astype(np.float64)
     frames = samples[: len(samples) // signals.FRAME * signals.FRAME].reshape(-1, signals.FRAME)
     at = np.arange(signals.FRAME) / signals.RATE
     spin = np.exp(-2j * np.pi * np.outer(at, _FREQUENCIES))

@@ -76,9 +76,6 @@ class RigAmi:
         await self.until(complete, f"the end of {name}", seconds)
         return [e for e in self.events[mark:] if e.get("ActionID") == ident and "EventList" not in e]
 
-    async def getvar(self, channel: str, variable: str) -> str:
-        return (await self.action("Getvar", Channel=channel, Variable=variable)).get("Value", "")
-
     async def setvar(self, channel: str, variable: str, value: str) -> None:
         await self.action("Setvar", Channel=channel, Variable=variable, Value=value)
 

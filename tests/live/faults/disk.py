@@ -1,6 +1,6 @@
 """A disk that can fail: a file system of its own in a file, mounted where a test wants it.
 
-Owns the mount. It can be full, frozen, read-only with files open, or gone. Needs root, loop devices and ext4;
+Owns the mount. It can be full, frozen or gone. Needs root, loop devices and ext4;
 `missing()` says what is not there, so that a test can be skipped with its reason.
 """
 
@@ -14,32 +14,20 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.live.asterisk import within
-
 
 class Disk:
     """`megabytes` of ext4 at `place`, as empty as a new one."""
 
     def __init__(self, place: Path, image: Path, megabytes: int = 64) -> None:
         self.place = place
-        self._image = image
         self._ballast = place / "ballast"
         self._frozen = False
         with image.open("wb") as file:
             file.truncate(megabytes << 20)
         _run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=0", str(image))
         place.mkdir(parents=True, exist_ok=True)
-        self.mount()
-
-    def mount(self) -> None:
-        """There (again), with what was on it."""
-        _run("mount", "-o", "loop", str(self._image), str(self.place))
-        self.place.chmod(0o2777)
-
-    def unmount(self) -> None:
-        """Gone from its place at once; files that are open live on until they are closed."""
-        _run("umount", "-l", str(self.place))
-        self.place.chmod(0o755)
+        _run("mount", "-o", "loop", str(image), str(place))
+        place.chmod(0o2777)
 
     def fill(self) -> None:
         """No byte is left on it."""
@@ -62,18 +50,6 @@ class Disk:
         """It goes on as if nothing had been."""
         _run("fsfreeze", "-u", str(self.place))
         self._frozen = False
-
-    def break_(self) -> None:
-        """Read-only from now on, as ext4 makes itself after an error, whatever is open."""
-        _run("mount", "-o", "remount,abort", str(self.place))
-
-    def repair(self) -> None:
-        """Writable again, with what is on it."""
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self.unmount()
-        within(10, lambda: not _attached(self._image), f"nobody uses {self._image} any more")
-        subprocess.run(["fsck.ext4", "-p", "-f", str(self._image)], check=False, capture_output=True)
-        self.mount()
 
     def cover(self) -> None:
         """Another, empty and read-only file system is in its place; open files are untouched beneath."""
@@ -106,10 +82,6 @@ def missing() -> str:
         except (OSError, subprocess.CalledProcessError) as error:
             return f"no loop device can be mounted here: {error}"
     return ""
-
-
-def _attached(image: Path) -> bool:
-    return str(image) in _run("losetup", "-a")
 
 
 def _run(*command: str) -> str:

@@ -395,11 +395,6 @@ class House:
     config: Config
     provider: TestProvider
 
-    @property
-    def store_url(self) -> str:
-        """Its database, to look at from a test."""
-        return self.config.store.url
-
 
 @contextlib.contextmanager
 def open_house(folder: Path) -> Iterator[House]:
@@ -454,7 +449,6 @@ async def _enter(folder: Path, life: contextlib.AsyncExitStack) -> House:
     life.push_async_callback(control.close)
     app = make_app(config, store, clock)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
     serving = asyncio.create_task(server.serve())
 
     async def end() -> None:
