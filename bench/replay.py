@@ -67,7 +67,7 @@ class Nowhere:
 class Obedient:
     """Everybody who carries commands out, in no time and without fail."""
 
-    def __init__(self, board: Switchboard, *, save: Any = None) -> None:
+    def __init__(self, board: Switchboard) -> None:
         self._put, self._ids = board.put, itertools.count(1)
         self.now = 0.0
         self.done: Counter[str] = Counter()
@@ -78,7 +78,6 @@ class Obedient:
         doers[commands.Watch] = self._watch
         doers[commands.Unwatch] = self._unwatch
         doers[commands.Mix] = self._mix
-        doers[commands.Save] = save or self._nothing
         board.connect(doers)
 
     def _nothing(self, command: commands.Command) -> None:
@@ -122,7 +121,7 @@ _COMMANDS = [
 class Front:
     """The daemon from its socket to the rows that it wants saved, without a socket. Make it in a loop."""
 
-    def __init__(self, *, keep: bool = False, think: bool = True, save: Any = None) -> None:
+    def __init__(self, *, keep: bool = False, think: bool = True) -> None:
         names = itertools.count(1)
         extensions = {
             str(n): ExtensionPolicy(extension=str(n), inbound=mode, outbound=mode)
@@ -134,7 +133,7 @@ class Front:
         self.board = Switchboard(
             Engine(settings, policy, lambda: f"{next(names):032x}"), asyncio.get_running_loop()
         )
-        self.hands = Obedient(self.board, save=save)
+        self.hands = Obedient(self.board)
         self.heard: list[events.Event] = []
         take = self._kept if keep else self._take if think else self._drop
         self.link = AsteriskLink(AmiSettings(username="u", secret="s"), take)
@@ -156,10 +155,10 @@ class Front:
         self.heard.append(event)
         self._take(event)
 
-    def tick(self, later: float = 60.0) -> None:
+    def tick(self) -> None:
         """Time passes: what waits for a hang-up to settle is done."""
         for _ in range(3):
-            self._take(events.Tick(at=self.hands.now + later))
+            self._take(events.Tick(at=self.hands.now + 60.0))
 
     def left(self) -> int:
         """What is still held of calls that are over."""

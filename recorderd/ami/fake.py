@@ -69,11 +69,10 @@ class FakeAsterisk(FakePbx):
         self,
         *,
         banner: str = "Asterisk Call Manager/11.0.0",
-        username: str = "recorderd",
         secret: str = "s3cret",
     ) -> None:
         super().__init__()
-        self.banner, self.username, self.secret = banner, username, secret
+        self.banner, self.secret = banner, secret
         self.faults = Faults()
         self.sessions: list[Session] = []
         self.connections = 0
@@ -181,7 +180,7 @@ class FakeAsterisk(FakePbx):
         return answer(action) if answer else fail(action, "Invalid/unknown command")
 
     def _login(self, session: Session, action: Action) -> bytes:
-        right = (action.get("Username"), action.get("Secret")) == (self.username, self.secret)
+        right = (action.get("Username"), action.get("Secret")) == ("recorderd", self.secret)
         if self.faults.refuse_login or not right:
             return fail(action, self.faults.refuse_login or "Authentication failed")
         session.logged_in, session.mask = True, action.get("Events", "on")
