@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from recorderd.ami import actions, snapshot, translate, wire
 from recorderd.ami.pending import Reply
 from recorderd.core import commands, events
-from recorderd.core.outbox import CAN_WAIT
+from recorderd.core.outbox import can_wait
 from recorderd.errors import ActionRefused, AmiError
 
 log = logging.getLogger("recorderd.ami")
@@ -85,7 +85,7 @@ class Executor:
     def execute(self, command: commands.Command) -> None:
         """Raises KeyError for a command that is not Asterisk's; all else becomes an event or a log line."""
         carry_out = self._carry_out[type(command)]
-        waiting = self._later if isinstance(command, CAN_WAIT) else self._first
+        waiting = self._later if can_wait(command) else self._first
         if self._under_way < UNDER_WAY and not waiting:
             carry_out(command)
         else:

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from recorderd.core import commands
 
-CAN_WAIT = (commands.Setvar, commands.OfferFeature)
-"""A name in a CDR, a feature code: no sound is lost for want of them."""
-
 
 class Outbox:
     """Commands in the order in which they are to be carried out."""
@@ -30,9 +27,11 @@ class Outbox:
     def take(self) -> list[commands.Command]:
         """Everything asked for since the last time."""
         waiting, self._waiting = self._waiting, []
-        waiting.sort(key=_can_wait)
+        waiting.sort(key=can_wait)
         return waiting
 
 
-def _can_wait(command: commands.Command) -> bool:
-    return isinstance(command, CAN_WAIT)
+def can_wait(command: commands.Command) -> bool:
+    """A name in a CDR, a feature code: no sound is lost for want of them."""
+    in_a_cdr = isinstance(command, commands.Setvar) and command.variable.startswith("CDR(")
+    return in_a_cdr or isinstance(command, commands.OfferFeature)

@@ -8,7 +8,7 @@ those again by a variable of their channel. Must not know why one has to go.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recorderd.core import commands, events
 from recorderd.core.awaited import Awaited
@@ -29,23 +29,24 @@ StopAnswer = events.LaneStopped | events.LaneStopFailed
 class Leaving:
     """A recorder that is to go. `again`: that was asked for twice.
 
-    `replaced`: its disk was frozen, so that another was begun beside it; until it is stopped it runs on. `path` is its
-    file, if we know of one. `found_at`: a restart found it then, and whether its disk is frozen still is not known;
-    `found` are its lane's stretches then, for if it was stopped before.
+    `replaced`: its disk was frozen, so that another may begin beside it; until it is stopped it runs on, and what it
+    takes `counts` or does not. `path` is its file, if we know of one. `found_at`: a restart found it then, and whether
+    its disk is frozen still is not known; `found` are its lane's stretches then, for if it was stopped before.
     """
 
     uniqueid: str
     mixmonitor_id: str
     path: str = ""
     replaced: bool = False
+    counts: bool = False
     again: bool = False
     found_at: float | None = None
     found: Stretches | None = None
 
 
-def leaving(lane: LiveLane, *, replaced: bool = False) -> Leaving:
+def leaving(lane: LiveLane) -> Leaving:
     """The recorder of this lane."""
-    return Leaving(lane.uniqueid, lane.mixmonitor_id, lane.path, replaced)
+    return Leaving(lane.uniqueid, lane.mixmonitor_id, lane.path)
 
 
 class Stops:
@@ -80,8 +81,8 @@ class Stops:
         return [one.mixmonitor_id for _, one in self._leaving(uniqueid)]
 
     def running_on(self, uniqueid: str) -> list[LiveLane]:
-        """Lanes of a channel that were given up on a frozen disk, where Asterisk's recorder runs on."""
-        lanes = [self._lane_of(lane_id) for lane_id, one in self._leaving(uniqueid) if one.replaced]
+        """Lanes of a channel that were given up on a frozen disk, where Asterisk's recorder runs on for them."""
+        lanes = [self._lane_of(lane_id) for lane_id, one in self._leaving(uniqueid) if one.counts]
         return [lane for lane in lanes if lane]
 
     def _leaving(self, uniqueid: str) -> list[tuple[str, Leaving]]:
@@ -107,7 +108,13 @@ class Stops:
         self._send(lane.id, leaving(lane))
 
     def clear(self, lane_id: str, one: Leaving, *, beside: bool = False) -> None:
-        """One that is over for us. Unless another may run `beside` it, none may begin there before it is gone."""
+        """One that is over for us. None may begin there before it is gone, unless another runs `beside` it already.
+
+        Nor where its disk is frozen: that may take an hour, and the voice goes to another disk meanwhile.
+        """
+        if self._places.frozen(one.path):
+            self._hold(lane_id, one)
+            return
         self._clearing[lane_id] = one
         if not beside:
             self._blocking.add(lane_id, one.uniqueid)
@@ -115,13 +122,23 @@ class Stops:
 
     def hold(self, lane: LiveLane) -> None:
         """One on a frozen disk that is given up: another takes the voice, this is stopped when the disk lives again."""
-        self._held[lane.id] = leaving(lane, replaced=True)
-        self._mark(lane.uniqueid)
+        self._hold(lane.id, replace(leaving(lane), counts=True))
+
+    def _hold(self, lane_id: str, one: Leaving) -> None:
+        one.replaced = True
+        self._held[lane_id] = one
+        self._mark(one.uniqueid)
 
     def find(self, lane: LiveLane, mixmonitor_id: str, at: float) -> None:
         """One of before a restart that was held then."""
         self._held[lane.id] = Leaving(
-            lane.uniqueid, mixmonitor_id, lane.path, replaced=True, found_at=at, found=lane.stretches
+            lane.uniqueid,
+            mixmonitor_id,
+            lane.path,
+            replaced=True,
+            counts=True,
+            found_at=at,
+            found=lane.stretches,
         )
 
     def known(self, at: float) -> bool:

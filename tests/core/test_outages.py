@@ -204,6 +204,32 @@ def test_what_a_frozen_disk_kept_from_being_stopped_while_we_were_deaf_goes_befo
     assert sum(row.missing_ms for row in intervals(world)) < 20
 
 
+@pytest.mark.parametrize("losses", [1, 2, 3])
+def test_one_that_began_unanswered_on_a_disk_which_then_froze_hinders_no_other_and_goes_after_the_thaw(
+    losses: int,
+) -> None:
+    """The link is lost before Asterisk's answer; what is found on the channel then, nobody can stop for now."""
+    world = World(BOTH)
+    world.lose_link()
+    world.play(tape(BEGIN + ANSWER))
+    world.regain_link()
+    world.freeze(LANES)
+    for _ in range(losses):
+        world.lose_link()
+        world.regain_link()
+        world.wait(1.2)
+    assert running(world) == {SPARE}
+    world.thaw()
+    world.wait(1.0)
+    for token in ("101-00", "102-01"):
+        channel = world.truth.channels[uid(token)]
+        assert [m.path.startswith(SPARE) for m in channel.monitors] == [True]
+        assert not channel.replaced
+    world.play(tape(END, world.now))
+    world.wait(3.0)
+    assert all(row.missing_ms < 1000 for row in intervals(world))
+
+
 @pytest.mark.parametrize("thaws", ["while it is dead", "after it is back", "long after"])
 def test_what_was_given_up_on_a_frozen_disk_is_stopped_though_the_daemon_was_killed_meanwhile(
     thaws: str,
