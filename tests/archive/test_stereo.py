@@ -108,7 +108,7 @@ def test_the_core_says_where_it_goes_and_who_is_left(folder: str) -> None:
         LiveLane(f"l-{who}", who, "x", "x", f"/lanes/{who}.wav", who == "o", LaneState.CLOSED)
         for who in ("o", "a", "b")
     ]
-    command = recordings.mix(recording, lanes, Company(), "/spool", 0.06, folder)
+    command = recordings.mix(recording, lanes, Company(), "/spool", folder)
     assert {each.lane_id for each in command.lanes if each.left} == {"l-o"}
     assert command.stereo == (f"{folder}/2026/11/18/r1.stereo.wav" if folder else "")
     assert sides.labels(recording.intervals) == ("0612345678", "101, 102")
