@@ -484,8 +484,8 @@ class Recorder:
         """One of before a restart, given up on a frozen disk: it runs on, and its file goes on."""
         lane = self.lanes.get(lane_id)
         reused = mixmonitor_id in (live.mixmonitor_id, *live.foreign_ids)
-        lost = lane is not None and lane.restored and lane.state is LaneState.LOST
-        if lane is None or not lost or self.stops.runs(lane) or reused:
+        given_up = lane is not None and lane.restored and lane.state in (LaneState.LOST, LaneState.REFUSED)
+        if lane is None or not given_up or self.stops.runs(lane) or reused:
             return
         self.stops.find(lane, mixmonitor_id, at)
         lane.ended_at = at

@@ -204,9 +204,10 @@ def test_what_a_frozen_disk_kept_from_being_stopped_while_we_were_deaf_goes_befo
     assert sum(row.missing_ms for row in intervals(world)) < 20
 
 
+@pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("losses", [1, 2, 3])
 def test_one_that_began_unanswered_on_a_disk_which_then_froze_hinders_no_other_and_goes_after_the_thaw(
-    losses: int,
+    losses: int, killed: bool
 ) -> None:
     """The link is lost before Asterisk's answer; what is found on the channel then, nobody can stop for now."""
     world = World(BOTH)
@@ -219,8 +220,11 @@ def test_one_that_began_unanswered_on_a_disk_which_then_froze_hinders_no_other_a
         world.regain_link()
         world.wait(1.2)
     assert running(world) == {SPARE}
+    if killed:
+        world.die()
+        world.rise()
     world.thaw()
-    world.wait(1.0)
+    world.wait(3.0)
     for token in ("101-00", "102-01"):
         channel = world.truth.channels[uid(token)]
         assert [m.path.startswith(SPARE) for m in channel.monitors] == [True]
