@@ -166,7 +166,7 @@ class Front:
         return (
             len(engine.calls.channels)
             + len(engine.talks.talks)
-            + len(engine.recorder.lanes)
+            + len(engine.lanes.by_id)
             + len(engine.ledger.recordings)
         )
 

@@ -125,7 +125,7 @@ async def _ours(port: int, tell: Callable[[Marks], object]) -> tuple[Took, Took]
         running = asyncio.create_task(link.run())
         await asyncio.wait_for(done.wait(), 60)
         await settled()
-    lanes = front.board.engine.recorder.lanes.values()
+    lanes = front.board.engine.lanes.by_id.values()
     await _marked({one.uniqueid: {LANE: one.id, MIXMONITOR_ID: one.mixmonitor_id} for one in lanes}, tell)
     held = len(lanes)
     front._take(events.ConnectionLost(at=front.hands.now))
@@ -133,7 +133,7 @@ async def _ours(port: int, tell: Callable[[Marks], object]) -> tuple[Took, Took]
     with _timed() as again:
         await link.resync()
         await settled()
-    assert len(front.board.engine.recorder.lanes) == held, "no recorder was lost, none doubled"
+    assert len(front.board.engine.lanes.by_id) == held, "no recorder was lost, none doubled"
     assert len(front.board.engine.calls.channels) == CHANNELS
     await link.close()
     await running

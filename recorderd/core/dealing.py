@@ -19,6 +19,7 @@ from enum import StrEnum
 
 from recorderd.core.conversations import Talk
 from recorderd.core.foreign import ForeignRecorder, ForeignRecorders
+from recorderd.core.lanes import Lanes
 from recorderd.core.policy import Decision, Mode, Situation
 from recorderd.core.recorder import Recorder
 
@@ -47,8 +48,9 @@ class Postponed:
 class Dealing:
     """Asked by the engine with every plan; of no account while nobody else records anything."""
 
-    def __init__(self, choice: Foreign, recorder: Recorder, foreign: ForeignRecorders) -> None:
+    def __init__(self, choice: Foreign, lanes: Lanes, recorder: Recorder, foreign: ForeignRecorders) -> None:
         self._choice = choice
+        self._lanes = lanes
         self._recorder = recorder
         self._foreign = foreign
         self._company: dict[str, frozenset[str] | None] = {}
@@ -82,7 +84,7 @@ class Dealing:
             goes_on = source.ended_at is None and not source.failed and source.uniqueid in members
             return source if goes_on and self._same_company(members, source.uniqueid) else None
         begun = talk.interval is not None or talk.interval_end
-        if begun and any(self._recorder.on(uniqueid) for uniqueid in members):
+        if begun and any(self._lanes.on(uniqueid) for uniqueid in members):
             return None  # else ours are only armed, and nothing of any talk is in them
         for uniqueid in sorted(members):
             for recorder in self._foreign.on(uniqueid):

@@ -35,9 +35,11 @@ from recorderd.core.deciding import Decider, by_the_clock
 from recorderd.core.failing import Failing
 from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.judging import Judge
+from recorderd.core.lanes import Lanes
 from recorderd.core.ledger import Ledger
 from recorderd.core.mixing import Mixing
 from recorderd.core.outbox import Outbox
+from recorderd.core.places import Places
 from recorderd.core.plan import Plan
 from recorderd.core.policy import Policy
 from recorderd.core.recorder import LaneFact, Recorder
@@ -49,6 +51,7 @@ from recorderd.core.rows import (
     Party,
     Recording,
 )
+from recorderd.core.stops import Stops
 from recorderd.core.tags import Tags
 
 # More channels than this are thought about in lots; and so many are looked at in a step that only looks.
@@ -93,19 +96,23 @@ class Engine:
         self.talks = Talks(self.calls, new_id, settings.longest_pause)
         self.tags = Tags(self.calls, self.out)
         self.foreign = ForeignRecorders(self.calls, self.out, settings.monitor)
-        self.recorder = Recorder(self.calls, self.out, settings.lanes, self.foreign)
+        self.lanes = Lanes(self.out)
+        self.places = Places(settings.lanes)
+        self.stops = Stops(self.lanes, self.places, self.out)
+        self.recorder = Recorder(self.calls, self.out, self.lanes, self.places, self.stops, self.foreign)
         self.judge = Judge(self.out)
-        self.ledger = Ledger(self.judge, self.recorder, self.foreign, self.out, new_id, settings.monitor)
+        self.ledger = Ledger(self.judge, self.lanes, self.foreign, self.out, new_id, settings.monitor)
         self.mixing = Mixing(
-            self.ledger, self.judge, self.recorder, self.out, settings.monitor, settings.stereo
+            self.ledger, self.judge, self.lanes, self.recorder, self.out, settings.monitor, settings.stereo
         )
-        self.dealing = Dealing(settings.foreign, self.recorder, self.foreign)
+        self.dealing = Dealing(settings.foreign, self.lanes, self.recorder, self.foreign)
         self._decider = Decider()
         self._arming = Arming(self.calls, self.talks, self._decider, settings.names)
         self.plan = Plan(
             self.calls,
             self.talks,
             self._arming,
+            self.lanes,
             self.recorder,
             self.foreign,
             self.dealing,
@@ -115,7 +122,7 @@ class Engine:
         )
         self._minute = 0.0
         self._agenda: deque[Iterator[object]] = deque()
-        self.failing = Failing(self.recorder, self.out)
+        self.failing = Failing(self.calls, self.recorder, self.out)
         self._offered: dict[str, None] = {}
         self._unplanned: set[str] = set()
         self._changes_what_is, self._changes_what_should_be = self._learners()
@@ -126,16 +133,16 @@ class Engine:
     @property
     def able(self) -> bool:
         """A call that begins now can be recorded, for all that is known."""
-        return not self.deaf and not self.plan.no_room and self.recorder.hopeful
+        return not self.deaf and not self.plan.no_room and self.places.hopeful
 
     def file_on(self, uniqueid: str) -> str:
         """The file that grows while this channel talks, ours or one that was taken from another; empty for none."""
-        lane = self.recorder.on(uniqueid)
+        lane = self.lanes.on(uniqueid)
         return lane.path if lane else self.foreign.file_on(uniqueid)
 
     def grows_since(self, uniqueid: str) -> float:
         """Since when that file has grown without a break, for all that is known; 0 where it does not."""
-        lane, talk = self.recorder.on(uniqueid), self.talks.of(uniqueid)
+        lane, talk = self.lanes.on(uniqueid), self.talks.of(uniqueid)
         if lane is not None and lane.stretches and lane.stretches[-1][1] is None:
             return lane.stretches[-1][0]
         talking = talk is not None and uniqueid in talk.members
@@ -258,7 +265,7 @@ class Engine:
         rest = []
         for uniqueid in sorted(uniqueids):
             channel = self.calls.channels.get(uniqueid)
-            if channel is not None and channel.bridge and self.recorder.on(uniqueid) is None:
+            if channel is not None and channel.bridge and self.lanes.on(uniqueid) is None:
                 yield uniqueid
             else:
                 rest.append(uniqueid)
@@ -490,7 +497,7 @@ class Engine:
             if talk.decision is None or talk.interval is None:
                 touched |= talk.channels
         if not self.deaf:  # it may have been lost again meanwhile
-            self.recorder.hears_again()
+            self.stops.hears_again()
         self._think_all(touched, at, found=True)
         self._plan_all(replan - touched, at)
 

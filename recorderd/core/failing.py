@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recorderd.core import commands
+from recorderd.core.calls import Calls
 from recorderd.core.conversations import Talk
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import FailMode
@@ -22,7 +23,8 @@ PATIENCE = 3.0
 class Failing:
     """Looked at with every tick, but not while Asterisk cannot be told anything."""
 
-    def __init__(self, recorder: Recorder, out: Outbox) -> None:
+    def __init__(self, calls: Calls, recorder: Recorder, out: Outbox) -> None:
+        self._calls = calls
         self._recorder = recorder
         self._out = out
         self._since: dict[str, float] = {}
@@ -49,7 +51,7 @@ class Failing:
         members = tuple(sorted(talk.members))
         self._out.do(commands.EndTalk(uniqueids=members))
         why = "it cannot be recorded, and its policy is closed-during"
-        who = " and ".join(self._recorder.calls.channels[u].name for u in members)
+        who = " and ".join(self._calls.channels[u].name for u in members)
         self._out.alarm(at, "call-ended", f"The talk of {who} is ended: {why}", conversation=talk.id)
         mark = Mark(
             id=f"{talk.id}-ended-{at:.3f}",

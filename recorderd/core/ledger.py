@@ -14,9 +14,9 @@ from recorderd.core.company import Company
 from recorderd.core.conversations import Talk
 from recorderd.core.foreign import ForeignRecorder, ForeignRecorders
 from recorderd.core.judging import Judge
+from recorderd.core.lanes import Lanes
 from recorderd.core.outbox import Outbox
 from recorderd.core.policy import Decision, Mode, Situation
-from recorderd.core.recorder import Recorder
 from recorderd.core.recordings import LiveLane, LiveRecording
 from recorderd.core.rows import Interval, Outcome, Recording, RecordingState
 
@@ -30,7 +30,7 @@ class Ledger:
     def __init__(
         self,
         judge: Judge,
-        recorder: Recorder,
+        lanes: Lanes,
         foreign: ForeignRecorders,
         out: Outbox,
         new_id: Callable[[], str],
@@ -40,7 +40,7 @@ class Ledger:
         self.closing: dict[str, LiveRecording] = {}
         self.company = Company()
         self._judge = judge
-        self._recorder = recorder
+        self._lanes = lanes
         self._foreign = foreign
         self._out = out
         self._new_id = new_id
@@ -117,7 +117,7 @@ class Ledger:
         """Names and company that matter no more."""
         self._forget_names(at)
         if self._gone:
-            held = self._recorder.held_channels()
+            held = {lane.uniqueid for lane in self._lanes.over()}
             self.company.forget(self._gone - held)
             self._gone &= held
 
@@ -177,7 +177,7 @@ class Ledger:
             lane.users = (*lane.users, recording.id)
             if not lane.recording_id:
                 lane.recording_id = recording.id
-                self._recorder.save(lane)
+                self._lanes.save(lane)
             self.save(recording)
 
     def seen(self, recording: LiveRecording) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from recorderd.core import commands, events, intervals, recordings
 from recorderd.core.foreign import ForeignRecorder
 from recorderd.core.judging import Judge
+from recorderd.core.lanes import Lanes
 from recorderd.core.ledger import Ledger
 from recorderd.core.outbox import Outbox
 from recorderd.core.recorder import PATIENCE, Recorder
@@ -35,6 +36,7 @@ class Mixing:
         self,
         ledger: Ledger,
         judge: Judge,
+        lanes: Lanes,
         recorder: Recorder,
         out: Outbox,
         monitor: str,
@@ -42,6 +44,7 @@ class Mixing:
     ) -> None:
         self._ledger = ledger
         self._judge = judge
+        self._lanes = lanes
         self._recorder = recorder
         self._out = out
         self._monitor = monitor
@@ -56,7 +59,7 @@ class Mixing:
             if recording.source is not None:
                 self._measure(recording, recording.source, at)
                 continue
-            lanes = self._lanes(recording)
+            lanes = self._lanes_of(recording)
             if not all(self._recorder.final(lane, at) for lane in lanes):
                 continue
             if not recording.asked:
@@ -120,7 +123,7 @@ class Mixing:
         recording = self._ledger.closing.get(event.recording_id)
         if recording is None:
             return
-        lanes = self._lanes(recording)
+        lanes = self._lanes_of(recording)
         if event.again:
             self._try_again(recording, event)
             return
@@ -179,8 +182,8 @@ class Mixing:
             return RecordingState.FAILED
         return RecordingState.DISCARDED
 
-    def _lanes(self, recording: LiveRecording) -> list[LiveLane]:
-        lanes = self._recorder.lanes
+    def _lanes_of(self, recording: LiveRecording) -> list[LiveLane]:
+        lanes = self._lanes.by_id
         return [lanes[lane_id] for lane_id in recording.lanes if lane_id in lanes]
 
 

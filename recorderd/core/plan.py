@@ -17,6 +17,7 @@ from recorderd.core.channels import Channel
 from recorderd.core.conversations import Talk, Talks
 from recorderd.core.dealing import Dealing
 from recorderd.core.foreign import ForeignRecorders
+from recorderd.core.lanes import Lanes
 from recorderd.core.ledger import Ledger
 from recorderd.core.recorder import Recorder
 from recorderd.core.recordings import LiveLane
@@ -32,6 +33,7 @@ class Plan:
         calls: Calls,
         talks: Talks,
         arming: Arming,
+        lanes: Lanes,
         recorder: Recorder,
         foreign: ForeignRecorders,
         dealing: Dealing,
@@ -43,6 +45,7 @@ class Plan:
         self._calls = calls
         self._talks = talks
         self._arming = arming
+        self._lanes = lanes
         self._recorder = recorder
         self._foreign = foreign
         self._dealing = dealing
@@ -57,7 +60,7 @@ class Plan:
         if talk is None:
             return False
         recorded = talk.recording is not None and bool(talk.recording.lanes)
-        return recorded or any(self._recorder.on(uniqueid) for uniqueid in talk.members)
+        return recorded or any(self._lanes.on(uniqueid) for uniqueid in talk.members)
 
     def make(self, touched: Iterable[str], at: float, zone: tzinfo) -> None:
         """Each channel by itself, in an order that does not depend on chance."""
@@ -65,7 +68,7 @@ class Plan:
             channel = self._calls.channels.get(uniqueid)
             if channel is None or not channel.real:
                 continue
-            talk, lane = self._talks.of(uniqueid), self._recorder.on(uniqueid)
+            talk, lane = self._talks.of(uniqueid), self._lanes.on(uniqueid)
             talking = talk if talk is not None and uniqueid in talk.members else None
             if talk or lane or channel.ringing or channel.consulted:
                 self._begin_or_stop(channel, talk, talking, lane, at, zone)
@@ -74,7 +77,7 @@ class Plan:
             if talking:
                 self._serve(channel, talking, at)
                 continue
-            if lane := self._recorder.on(uniqueid):
+            if lane := self._lanes.on(uniqueid):
                 self._recorder.watch(lane, growing=False)
             if talk and talk.recording and talk.recording.source and not talk.members:
                 self._foreign.watch(talk.recording.id, talk.recording.source, growing=False)
@@ -114,7 +117,7 @@ class Plan:
 
     def _serve(self, channel: Channel, talk: Talk, at: float) -> None:
         """A party of a running conversation: its lane belongs to the recording, its CDR to the file."""
-        lane, recording = self._recorder.on(channel.uniqueid), talk.recording
+        lane, recording = self._lanes.on(channel.uniqueid), talk.recording
         if lane is not None:
             if recording and lane.running and not recording.source:
                 self._ledger.attach(recording, lane)

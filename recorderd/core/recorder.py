@@ -1,7 +1,7 @@
 """Our recorders: one lane on a channel at most, from its start to its closed file.
 
-Owns which lane runs on which channel, what Asterisk and the file watcher say of it, and retries; how one is stopped is
-`stops`'. Must not know policy or conversations: the plan says who is to be recorded.
+Owns what Asterisk and the file watcher say of a recorder, and retries; which lanes there are is kept by `lanes`, how
+one is stopped by `stops`. Must not know policy or conversations: the plan says who is to be recorded.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from recorderd.core.awaited import Awaited
 from recorderd.core.calls import Calls
 from recorderd.core.channels import Channel
 from recorderd.core.foreign import ForeignRecorders
+from recorderd.core.lanes import Lanes
 from recorderd.core.outbox import Outbox
 from recorderd.core.places import FROZEN, Places
 from recorderd.core.recordings import LANE, OVER, LiveLane
@@ -51,60 +52,39 @@ class _Trouble:
 
 
 class Recorder:
-    """Every lane that runs or whose file is not dealt with yet. `places` are the folders, best first."""
+    """Starts and stops them, and hears what became of it."""
 
     def __init__(
         self,
         calls: Calls,
         out: Outbox,
-        places: tuple[str, ...],
+        lanes: Lanes,
+        places: Places,
+        stops: Stops,
         foreign: ForeignRecorders,
     ) -> None:
-        self.calls = calls
+        self._calls = calls
+        self._out = out
+        self._lanes = lanes
+        self._places = places
+        self._stops = stops
         self._foreign = foreign
-        self.out = out
-        self.lanes: dict[str, LiveLane] = {}
-        self._places = Places(places)
-        self._on: dict[str, LiveLane] = {}
-        self.stops = Stops(out, self._places, self.lane)
         # Lanes of ours whose MixMonitorStart is still to come, and their channels: the event names no recorder, and
         # comes before or after the reply to the action.
         self._starting = Awaited()
         self._trouble: dict[str, _Trouble] = {}
-        self._over: dict[str, None] = {}
 
     # --- questions -----------------------------------------------------------------------------
 
-    def lane(self, lane_id: str) -> LiveLane | None:
-        """A lane that is not dealt with yet."""
-        return self.lanes.get(lane_id)
-
-    def on(self, uniqueid: str) -> LiveLane | None:
-        """The lane that Asterisk holds on a channel, or is about to hold or to let go."""
-        return self._on.get(uniqueid)
-
     def ids_on(self, uniqueid: str) -> frozenset[str]:
         """The MixMonitorIDs of all of ours there, those included that wait to be stopped."""
-        lane, others = self.on(uniqueid), self.stops.ids_on(uniqueid)
+        lane, others = self._lanes.on(uniqueid), self._stops.ids_on(uniqueid)
         return frozenset([*others, lane.mixmonitor_id] if lane else others)
-
-    @property
-    def hopeful(self) -> bool:
-        """Some disk takes sound, for all that is known."""
-        return self._places.hopeful
 
     def secured(self, uniqueid: str) -> bool:
         """Its voice is in a file that was seen, on a disk of which nothing bad is known."""
-        lane = self.on(uniqueid)
+        lane = self._lanes.on(uniqueid)
         return lane is not None and lane.state is LaneState.RECORDING and not self._places.failing(lane.path)
-
-    def foreign(self, uniqueid: str) -> bool:
-        """Somebody else records this channel."""
-        return bool(self._foreign.on(uniqueid))
-
-    def held_channels(self) -> set[str]:
-        """Of channels that hung up those of which a lane is not dealt with yet."""
-        return {self.lanes[lane_id].uniqueid for lane_id in self._over}
 
     # --- orders --------------------------------------------------------------------------------
 
@@ -119,7 +99,7 @@ class Recorder:
     ) -> None:
         """Take this channel's voice, unless it is being taken or failed a moment ago."""
         trouble = self._trouble.get(channel.uniqueid)
-        if channel.uniqueid in self._on or self.stops.blocks(channel.uniqueid):
+        if self._lanes.on(channel.uniqueid) or self._stops.blocks(channel.uniqueid):
             return
         if trouble and at < trouble.not_before:
             return
@@ -136,11 +116,10 @@ class Recorder:
             outside=not channel.extension,
             recording_id=recording_id,
         )
-        self.lanes[lane_id] = lane
-        self._on[channel.uniqueid] = lane
+        self._lanes.add(lane)
         self._starting.add(lane_id, channel.uniqueid)
-        self.save(lane)
-        self.out.do(
+        self._lanes.save(lane)
+        self._out.do(
             commands.MixMonitor(lane_id=lane_id, uniqueid=channel.uniqueid, path=lane.path, beep_seconds=beep)
         )
 
@@ -150,7 +129,7 @@ class Recorder:
             return
         # Its file grows until Asterisk has stopped it, and what that adds must be known to be cut off.
         lane.state = LaneState.STOPPING
-        self.stops.stop(lane)
+        self._stops.stop(lane)
 
     def mute(self, lane: LiveLane, muted: bool) -> None:
         """Have silence written instead of the voice, or the voice again."""
@@ -158,7 +137,7 @@ class Recorder:
             return
         lane.muted = muted
         lane.was_muted = True
-        self.out.do(
+        self._out.do(
             commands.MixMonitorMute(
                 lane_id=lane.id, uniqueid=lane.uniqueid, mixmonitor_id=lane.mixmonitor_id, muted=muted
             )
@@ -170,11 +149,7 @@ class Recorder:
             return
         if lane.growing is not growing:
             lane.growing = growing
-            self.out.do(commands.Watch(lane_id=lane.id, path=lane.path, growing=growing))
-
-    def save(self, lane: LiveLane, duration_ms: int = 0) -> None:
-        """Have the lane remembered as it is now."""
-        self.out.do(commands.Save(row=lane.row(duration_ms)))
+            self._out.do(commands.Watch(lane_id=lane.id, path=lane.path, growing=growing))
 
     # --- facts ---------------------------------------------------------------------------------
 
@@ -183,7 +158,7 @@ class Recorder:
         if self._foreign.was_foretold(event):
             return {event.uniqueid}
         if lane_id := self._starting.take(event.uniqueid):
-            if lane := self.lanes.get(lane_id):
+            if lane := self._lanes.by_id.get(lane_id):
                 self._begin(lane, event.at)
         else:
             self._foreign.started(event)
@@ -191,9 +166,9 @@ class Recorder:
 
     def monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
         """Ours if we asked for it; else somebody else's, or ours stopped behind our back; return its channel."""
-        if self.stops.told(event.uniqueid):
+        if self._stops.told(event.uniqueid):
             return {event.uniqueid}
-        lane = self.on(event.uniqueid)
+        lane = self._lanes.on(event.uniqueid)
         if self._foreign.stopped(event.uniqueid, event.at, perhaps_ours=lane is not None):
             return {event.uniqueid}
         if lane is not None and lane.state in (LaneState.ATTACHED, LaneState.RECORDING):
@@ -202,18 +177,18 @@ class Recorder:
 
     def fact(self, event: LaneFact) -> str | None:
         """Follow the state table; return the channel that the fact is about, None when it came too late."""
-        lane = self.lanes.get(event.lane_id)
-        if isinstance(event, events.LaneStopFailed) and self.stops.asked_again(event):
+        lane = self._lanes.by_id.get(event.lane_id)
+        if isinstance(event, events.LaneStopFailed) and self._stops.asked_again(event):
             return None
         if isinstance(event, events.LaneStopped | events.LaneStopFailed) and (
-            gone := self.stops.answered(event)
+            gone := self._stops.answered(event)
         ):
             if lane is not None and gone.replaced and isinstance(event, events.LaneStopped):
                 self._runs_no_more(lane, event.at)
             elif lane is not None and gone.found is not None:  # it had been stopped before the restart
                 lane.stretches = gone.found
                 lane.ended_at = max((end for _, end in gone.found if end is not None), default=lane.ended_at)
-                self.save(lane)
+                self._lanes.save(lane)
             return gone.uniqueid
         if lane is None or (lane.state, type(event)) not in LANE:
             return None
@@ -227,7 +202,7 @@ class Recorder:
             case events.FileFault() if lane.state is LaneState.LOST:
                 self._places.file_failed(lane.path, event.kind, event.at)
                 self._failed(lane, event.at, f"its file is {event.kind}", next_place=True)
-                self.stops.clear(lane.id, leaving(lane))
+                self._stops.clear(lane.id, leaving(lane))
             case events.LaneRefused():
                 if not self._starting.drop(lane.id):
                     # It did start, and nobody answers for it: from now on it is like somebody else's.
@@ -235,25 +210,25 @@ class Recorder:
                 self._failed(lane, event.at, event.reason, next_place=False)
             case events.LaneStopFailed():
                 why = f"The recorder on {lane.channel} cannot be stopped: {event.reason}"
-                self.out.alarm(event.at, "stop-failed", why, lane=lane.id)
+                self._out.alarm(event.at, "stop-failed", why, lane=lane.id)
             case events.FileSeen():
                 self._trouble.pop(lane.uniqueid, None)
         if lane.state in OVER:
-            self._ended(lane, event.at)
+            self._lanes.end(lane, event.at)
         elif lane.state is not before:
-            self.save(lane)
+            self._lanes.save(lane)
         return lane.uniqueid
 
     def hangup(self, uniqueid: str, event: events.Event, *, told: bool = True) -> None:
         """The channel is gone, and every recorder on it; not `told`: since when, is a guess."""
-        lane = self.on(uniqueid)
+        lane = self._lanes.on(uniqueid)
         if lane is not None:
             lane.told = told
             lane.advance(event)
-            self._ended(lane, event.at)
-        for lane in self.stops.running_on(uniqueid):
+            self._lanes.end(lane, event.at)
+        for lane in self._stops.running_on(uniqueid):
             self._runs_no_more(lane, event.at, told=told)
-        self.stops.hangup(uniqueid)
+        self._stops.hangup(uniqueid)
         self._foreign.hangup(uniqueid, event.at)
         self._trouble.pop(uniqueid, None)
         self._starting.forget(uniqueid)
@@ -261,12 +236,12 @@ class Recorder:
     def follow_bridges(self, touched: Iterable[str], at: float) -> None:
         """A lane's file grows while its channel is in a bridge: note from when to when."""
         for uniqueid in touched:
-            lane, channel = self.on(uniqueid), self.calls.channels.get(uniqueid)
+            lane, channel = self._lanes.on(uniqueid), self._calls.channels.get(uniqueid)
             if channel is None:
                 continue
             if lane is not None:
                 self._follow_bridge(lane, channel, at)
-            for lane in self.stops.running_on(uniqueid):
+            for lane in self._stops.running_on(uniqueid):
                 self._follow_bridge(lane, channel, at)
 
     def _follow_bridge(self, lane: LiveLane, channel: Channel, at: float) -> None:
@@ -276,25 +251,24 @@ class Recorder:
         else:
             lane.close_stretch(at)
         if lane.stretches is not before:
-            self.save(lane)
+            self._lanes.save(lane)
 
     def _runs_no_more(self, lane: LiveLane, at: float, *, told: bool = True) -> None:
         lane.told = told
         lane.close_stretch(at)
         lane.ended_at = at
-        self.save(lane)
+        self._lanes.save(lane)
 
     def due(self, at: float) -> set[str]:
         """Channels whose recorder failed, or would not stop, and may be tried again now."""
-        if self.stops.known(at):
-            self._let_go()
+        self._stops.due(at)
         return self._foreign.due(at) | {
-            u for u, t in self._trouble.items() if t.not_before <= at and u not in self._on
+            u for u, t in self._trouble.items() if t.not_before <= at and self._lanes.on(u) is None
         }
 
     def _begin(self, lane: LiveLane, at: float) -> None:
         """It runs since `at`: Asterisk's own stamp if that comes first or was before, else our reply's."""
-        channel = self.calls.channels.get(lane.uniqueid)
+        channel = self._calls.channels.get(lane.uniqueid)
         first = not lane.began
         lane.began = True
         if not channel or not channel.bridge or lane.state is LaneState.STOPPING:
@@ -312,19 +286,7 @@ class Recorder:
         trouble.failures += 1
         trouble.place += next_place
         lane.note = why
-        self.out.alarm(at, "recorder-failed", f"The recorder on {lane.channel} failed: {why}", lane=lane.id)
-
-    def _ended(self, lane: LiveLane, at: float, *, runs_on: bool = False) -> None:
-        lane.ended_at = at
-        if not runs_on:
-            lane.close_stretch(at)
-        if self._on.get(lane.uniqueid) is lane:
-            del self._on[lane.uniqueid]
-        if lane.growing is not None:
-            lane.growing = None
-            self.out.do(commands.Unwatch(lane_id=lane.id))
-        self._over[lane.id] = None
-        self.save(lane)
+        self._out.alarm(at, "recorder-failed", f"The recorder on {lane.channel} failed: {why}", lane=lane.id)
 
     # --- disks ---------------------------------------------------------------------------------
 
@@ -334,11 +296,11 @@ class Recorder:
             self._thawed(event.place, event.at)
         if not self._places.fault(event.place, event.kind, event.at):
             return set()
-        self._let_go()
+        self._stops.let_go()
         why = f"The disk of {event.place} is {event.kind}"
-        self.out.alarm(event.at, "place-failed", why, place=event.place, fault=event.kind)
+        self._out.alarm(event.at, "place-failed", why, place=event.place, fault=event.kind)
         moved = set()
-        for lane in list(self._on.values()):
+        for lane in self._lanes.held():
             known = lane.state in (LaneState.ATTACHED, LaneState.RECORDING)
             if (
                 known
@@ -355,32 +317,24 @@ class Recorder:
         Until then Asterisk's recorder runs on, and what it takes is in its file in the end.
         """
         lane.state, lane.note = LaneState.LOST, _WAS.format(event.kind)
-        self._ended(lane, event.at, runs_on=event.kind == FROZEN)
+        self._lanes.end(lane, event.at, runs_on=event.kind == FROZEN)
         if event.kind == FROZEN:
-            self.stops.hold(lane)
+            self._stops.hold(lane)
         else:
-            self.stops.clear(lane.id, leaving(lane))
+            self._stops.clear(lane.id, leaving(lane))
 
     def place_well(self, event: events.PlaceWell) -> set[str]:
         """What had to wait for the disk is stopped now; return the channels that may want a recorder again."""
         self._thawed(event.place, event.at)
         self._places.well(event.place, event.at)
-        self.stops.place_known(event.place)
-        self._let_go()
-        return set(self.calls.channels)
+        self._stops.place_known(event.place)
+        self._stops.let_go()
+        return set(self._calls.channels)
 
     def _thawed(self, place: str, at: float) -> None:
-        for lane in self.lanes.values():
+        for lane in self._lanes.by_id.values():
             if self._places.of(lane.path) == place and self._places.frozen(lane.path):
                 lane.thawed_at = at
-
-    def hears_again(self) -> None:
-        """The link is back."""
-        self.stops.hears_again()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        self.stops.let_go(taken=self._on.__contains__)
 
     # --- what becomes of the files -------------------------------------------------------------
 
@@ -392,7 +346,7 @@ class Recorder:
         if lane.state not in OVER:
             return False
         ended = lane.ended_at or 0.0
-        open_ = self.stops.runs(lane) or self._places.frozen(lane.path)
+        open_ = self._stops.runs(lane) or self._places.frozen(lane.path)
         if open_ and at - ended < PATIENCE:
             return False
         return self.settled(max(ended, self._places.well_since(lane.path)), at)
@@ -403,7 +357,7 @@ class Recorder:
 
     def silent(self, event: events.LaneSilent) -> set[str]:
         """Nobody spoke there for a while, and nothing was written: nothing is to be done."""
-        if lane := self.lanes.get(event.lane_id):
+        if lane := self._lanes.by_id.get(event.lane_id):
             lane.silent_ms += event.ms
         return set()
 
@@ -422,28 +376,27 @@ class Recorder:
     def keep(self, lane: LiveLane, why: str) -> None:
         """Its audio is not in this mix: its file stays, and the row says why."""
         lane.note, lane.kept = why, True
-        self.save(lane)
+        self._lanes.save(lane)
 
     def sweep(self, at: float) -> None:
         """Throw away what no recording uses: the 44 bytes of an unanswered call, and the like."""
-        for lane in [self.lanes[lane_id] for lane_id in self._over]:
+        for lane in self._lanes.over():
             if not lane.users and self.final(lane, at):
                 self._forget(lane, LaneState.DISCARDED, 0)
 
     def _forget(self, lane: LiveLane, state: LaneState, duration_ms: int) -> None:
         lane.state = state
         if not lane.kept:
-            self.out.do(commands.RemoveFile(path=lane.path))
-        self.save(lane, duration_ms)
-        self._over.pop(lane.id, None)
-        del self.lanes[lane.id]
+            self._out.do(commands.RemoveFile(path=lane.path))
+        self._lanes.save(lane, duration_ms)
+        self._lanes.forget(lane)
 
     # --- a restart -----------------------------------------------------------------------------
 
     def deaf(self) -> None:
         """The link is lost: what was still to be told of starts and stops never will be."""
         self._starting.clear()
-        self.stops.deaf()
+        self._stops.deaf()
         self._foreign.deaf()
 
     def adopt(self, live: events.LiveChannel, at: float) -> bool:
@@ -456,7 +409,7 @@ class Recorder:
         """
         for lane_id, mixmonitor_id in live.replaced.items():
             self._find_replaced(lane_id, mixmonitor_id, live, at)
-        lane = self.on(live.uniqueid)
+        lane = self._lanes.on(live.uniqueid)
         there = bool(live.lane_id and live.mixmonitor_id)
         if lane is not None and there and lane.id == live.lane_id:
             believed = lane.mixmonitor_id == live.mixmonitor_id and lane.state is LaneState.RECORDING
@@ -467,14 +420,14 @@ class Recorder:
             if lane.state is LaneState.STARTING:
                 lane.state = LaneState.ATTACHED
             if lane.state is LaneState.STOPPING:
-                self.stops.stop(lane)
+                self._stops.stop(lane)
             return believed and lane.muted is not None
         if lane is not None:
             lane.state, lane.note = LaneState.LOST, "it was not there any more after the link came back"
-            self._ended(lane, at)
-        if there and not self.stops.held(live.lane_id):
-            given_up = self.lanes.get(live.lane_id)
-            self.stops.clear(
+            self._lanes.end(lane, at)
+        if there and not self._stops.held(live.lane_id):
+            given_up = self._lanes.by_id.get(live.lane_id)
+            self._stops.clear(
                 live.lane_id, Leaving(live.uniqueid, live.mixmonitor_id, given_up.path if given_up else "")
             )
             return False
@@ -482,12 +435,12 @@ class Recorder:
 
     def _find_replaced(self, lane_id: str, mixmonitor_id: str, live: events.LiveChannel, at: float) -> None:
         """One of before a restart, given up on a frozen disk: it runs on, and its file goes on."""
-        lane = self.lanes.get(lane_id)
+        lane = self._lanes.by_id.get(lane_id)
         reused = mixmonitor_id in (live.mixmonitor_id, *live.foreign_ids)
         given_up = lane is not None and lane.restored and lane.state in (LaneState.LOST, LaneState.REFUSED)
-        if lane is None or not given_up or self.stops.runs(lane) or reused:
+        if lane is None or not given_up or self._stops.runs(lane) or reused:
             return
-        self.stops.find(lane, mixmonitor_id, at)
+        self._stops.find(lane, mixmonitor_id, at)
         lane.ended_at = at
         if live.bridge_uniqueid and lane.stretches:
             *before, (start, end) = lane.stretches
@@ -495,14 +448,12 @@ class Recorder:
 
     def restore(self, row: Lane, users: Iterable[str], outside: bool, not_before: float) -> None:
         """A lane from before a restart."""
-        lane = self.lanes[row.id] = LiveLane.from_row(row, outside)
+        lane = LiveLane.from_row(row, outside)
         lane.users = tuple(dict.fromkeys(users))
         lane.not_before = not_before
         if lane.state is LaneState.LOST and lane.note == _WAS.format(FROZEN) and lane.spans():
             # It was stopped as soon as its disk lived again: what is lacking, is lacking before.
             lane.thawed_at = lane.spans()[-1][1] - _STOPPED_AFTER
-        if lane.state in OVER:
-            self._over[lane.id] = None
-        else:
-            self._on[lane.uniqueid] = lane
-            self.calls.remember_channel(lane.uniqueid, lane.channel)
+        self._lanes.add(lane)
+        if lane.state not in OVER:
+            self._calls.remember_channel(lane.uniqueid, lane.channel)

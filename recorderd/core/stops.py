@@ -7,11 +7,11 @@ those again by a variable of their channel. Must not know why one has to go.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from recorderd.core import commands, events
 from recorderd.core.awaited import Awaited
+from recorderd.core.lanes import Lanes
 from recorderd.core.outbox import Outbox
 from recorderd.core.places import Places
 from recorderd.core.recordings import LiveLane
@@ -50,12 +50,12 @@ def leaving(lane: LiveLane) -> Leaving:
 
 
 class Stops:
-    """By lane. `lane_of` knows the lanes of before a restart too, but not all that a channel's variables tell of."""
+    """By lane. A channel's variables may tell of one of which `lanes` knows nothing."""
 
-    def __init__(self, out: Outbox, places: Places, lane_of: Callable[[str], LiveLane | None]) -> None:
-        self._out = out
+    def __init__(self, lanes: Lanes, places: Places, out: Outbox) -> None:
+        self._lanes = lanes
         self._places = places
-        self._lane_of = lane_of
+        self._out = out
         # Whose MixMonitorStop is still to come: it names no recorder, and comes before or after the answer.
         self._told = Awaited()
         # Over for us and not yet for Asterisk; and their channels, unless another may begin there before.
@@ -82,7 +82,7 @@ class Stops:
 
     def running_on(self, uniqueid: str) -> list[LiveLane]:
         """Lanes of a channel that were given up on a frozen disk, where Asterisk's recorder runs on for them."""
-        lanes = [self._lane_of(lane_id) for lane_id, one in self._leaving(uniqueid) if one.counts]
+        lanes = [self._lanes.by_id.get(lane_id) for lane_id, one in self._leaving(uniqueid) if one.counts]
         return [lane for lane in lanes if lane]
 
     def _leaving(self, uniqueid: str) -> list[tuple[str, Leaving]]:
@@ -141,13 +141,14 @@ class Stops:
             found=lane.stretches,
         )
 
-    def known(self, at: float) -> bool:
-        """Whether the disk of one that a restart found would have been told to be frozen by now; asked once."""
+    def due(self, at: float) -> None:
+        """Of one that a restart found, that its disk is frozen would be known by now: it waits no longer for that."""
         late = [one for one in self._held.values() if one.found_at is not None]
         due = [one for one in late if at - (one.found_at or 0.0) >= _KNOWN_AFTER]
         for one in due:
             one.found_at = None
-        return bool(due)
+        if due:
+            self.let_go()
 
     def place_known(self, place: str) -> None:
         """Of this disk something was heard: those that a restart found there need not wait for that."""
@@ -161,18 +162,19 @@ class Stops:
         value = ",".join(f"{lane_id}={mixmonitor_id}" for lane_id, mixmonitor_id in ids.items())
         self._out.do(commands.Setvar(uniqueid=uniqueid, variable=REPLACED, value=value))
 
-    def let_go(self, taken: Callable[[str], bool]) -> None:
-        """Stop what waited for its disk; `taken`: another of ours is on that channel."""
+    def let_go(self) -> None:
+        """Stop what waited for its disk."""
         if not self._hears:
             return
         for lane_id, one in list(self._held.items()):
-            lane = self._lane_of(lane_id)
+            lane = self._lanes.by_id.get(lane_id)
             if self._places.frozen(one.path) or one.found_at is not None:
                 continue
             if lane is not None and lane.state is LaneState.STOPPING:
                 self._send(lane_id, one)
             else:
-                self.clear(lane_id, one, beside=one.replaced and taken(one.uniqueid))
+                taken = self._lanes.on(one.uniqueid) is not None
+                self.clear(lane_id, one, beside=one.replaced and taken)
 
     def _send(self, lane_id: str, one: Leaving) -> None:
         if self._places.frozen(one.path):
@@ -198,7 +200,7 @@ class Stops:
     def asked_again(self, event: events.LaneStopFailed) -> bool:
         """Perhaps only the question was lost: what is not to be recorded is worth asking twice."""
         self._told.drop(event.lane_id)
-        lane, clearing = self._lane_of(event.lane_id), self._clearing.get(event.lane_id)
+        lane, clearing = self._lanes.by_id.get(event.lane_id), self._clearing.get(event.lane_id)
         if clearing is not None and not clearing.again:
             clearing.again = True
             self._send(event.lane_id, clearing)
@@ -225,7 +227,7 @@ class Stops:
         return one
 
     def _hold_again(self, lane_id: str, one: Leaving) -> None:
-        if self._lane_of(lane_id):
+        if self._lanes.by_id.get(lane_id):
             one.again = False
             self._held[lane_id] = one
 
@@ -252,3 +254,4 @@ class Stops:
     def hears_again(self) -> None:
         """It is back."""
         self._hears = True
+        self.let_go()

@@ -55,7 +55,7 @@ class Desk:
                 "channels": len(engine.calls.channels),
                 "conversations": sum(1 for t in engine.talks.talks.values() if t.members),
                 "recording": sum(1 for t in engine.talks.talks.values() if t.wanted),
-                "lanes": len(engine.recorder.lanes),
+                "lanes": len(engine.lanes.by_id),
                 "closing": s.archive.waiting,
             },
             "outcomes": dict(s.board.outcomes),

@@ -26,7 +26,7 @@ def figures(service: Service) -> dict[str, Any]:
         "channels": len(engine.calls.channels),
         "conversations": len(talks),
         "recording": sum(1 for talk in talks if talk.wanted),
-        "lanes": len(engine.recorder.lanes),
+        "lanes": len(engine.lanes.by_id),
         # With those of which there was none yet: only so does a first fault show as an increase.
         "decisions": dict.fromkeys(Mode, 0) | service.board.decisions,
         "intervals": dict.fromkeys(Outcome, 0) | service.board.outcomes,

@@ -287,7 +287,7 @@ class Service:
             self.alarms.say("place-failed", f"The disk of {event.place} is {event.kind}: recordings wait")
 
     def _channel_of(self, lane_id: str) -> str | None:
-        lane = self.board.engine.recorder.lanes.get(lane_id) or self.board.engine.foreign.watched(lane_id)
+        lane = self.board.engine.lanes.by_id.get(lane_id) or self.board.engine.foreign.watched(lane_id)
         return lane.uniqueid if lane else None
 
     async def _packets(self, uniqueid: str) -> Packets | None:

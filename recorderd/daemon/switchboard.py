@@ -162,7 +162,7 @@ class Switchboard:
         self._take_sent()
         if not self._busy and self._later is None:
             self._work()
-        lane = self.engine.recorder.on(uniqueid)
+        lane = self.engine.lanes.on(uniqueid)
         if lane is not None and lane.state is rows.LaneState.RECORDING:
             future.set_result(True)
             return
@@ -180,7 +180,7 @@ class Switchboard:
 
     def _tell_armed(self, event: events.FileSeen | events.FileFault | events.LaneRefused) -> None:
         for uniqueid in list(self._armed):
-            lane = self.engine.recorder.on(uniqueid)
+            lane = self.engine.lanes.on(uniqueid)
             if lane is not None and lane.state is rows.LaneState.RECORDING:
                 self._settle_armed(uniqueid, True)
             elif lane is None and not isinstance(event, events.FileSeen):

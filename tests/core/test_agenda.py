@@ -62,10 +62,10 @@ def asked(todo: list[commands.Command], kind: type[commands.Command]) -> list[st
 
 def run_all(engine: Engine) -> dict[str, tuple[str, str]]:
     """Every lane that was asked for runs, and its file is seen; what its channel's variables then say."""
-    for lane in list(engine.recorder.lanes.values()):
+    for lane in list(engine.lanes.by_id.values()):
         engine.handle(events.LaneStarted(at=AT, lane_id=lane.id, mixmonitor_id=f"0x{hash(lane.id) % 9999:x}"))
         engine.handle(events.FileSeen(at=AT, lane_id=lane.id))
-    return {lane.uniqueid: (lane.id, lane.mixmonitor_id) for lane in engine.recorder.lanes.values()}
+    return {lane.uniqueid: (lane.id, lane.mixmonitor_id) for lane in engine.lanes.by_id.values()}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_who_talks_and_has_no_recorder_comes_first() -> None:
     marks = run_all(one)
     for gone in list(marks)[100:102]:
         del marks[gone]
-    for lane in one.recorder.lanes.values():
+    for lane in one.lanes.by_id.values():
         lane.was_muted = True  # so that something is to be said to every other
     one.handle(events.ConnectionLost(at=AT + 1))
     found = steps(one, picture(range(CALLS + 1), AT + 2, marks))
@@ -143,11 +143,11 @@ def test_a_picture_in_which_nothing_has_changed_changes_nothing() -> None:
     one = engine()
     one.handle(picture(range(CALLS)))
     marks = run_all(one)
-    lanes, talks = set(one.recorder.lanes), {t.id: t.members for t in one.talks.talks.values()}
+    lanes, talks = set(one.lanes.by_id), {t.id: t.members for t in one.talks.talks.values()}
     one.handle(events.ConnectionLost(at=AT + 1))
     todo = one.handle(picture(range(CALLS), AT + 2, marks))
     assert todo == []
-    assert set(one.recorder.lanes) == lanes
+    assert set(one.lanes.by_id) == lanes
     assert {t.id: t.members for t in one.talks.talks.values()} == talks
 
 

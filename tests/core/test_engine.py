@@ -100,8 +100,8 @@ def test_our_own_start_is_not_taken_for_somebody_elses(event_first) -> None:
     world = World(policy(default=A))
     world.event_before_reply = event_first
     play(world, RING + ANSWER, 2)
-    assert not world.engine.recorder.foreign(uid(CALLER))
-    assert not world.engine.recorder.foreign(uid(CALLEE))
+    assert not world.engine.foreign.on(uid(CALLER))
+    assert not world.engine.foreign.on(uid(CALLEE))
     world.policy = policy(default=N)
     world.hear(events.PolicyChanged(at=world.now, policy=world.policy))
     world.wait(2)
@@ -298,7 +298,7 @@ def test_a_start_answered_too_late_does_not_stay_beside_its_successor() -> None:
     world.fates[commands.MixMonitor] = deque(["done-unanswered"])
     play(world, RING + ANSWER, 10)
     assert len(on(world, CALLER)) == 1
-    assert not world.engine.recorder.foreign(uid(CALLER))
+    assert not world.engine.foreign.on(uid(CALLER))
 
 
 def test_a_recording_of_nothing_ends_as_failed_and_is_forgotten() -> None:
@@ -308,7 +308,7 @@ def test_a_recording_of_nothing_ends_as_failed_and_is_forgotten() -> None:
     play(world, END, 3)
     assert [r.state for r in world.saved(Recording)] == [RecordingState.FAILED]
     assert outcomes(world) == [Outcome.NOT_RECORDED]
-    assert not world.engine.recorder.lanes
+    assert not world.engine.lanes.by_id
     assert not world.mixes
 
 
@@ -320,7 +320,7 @@ def test_lanes_that_could_not_be_mixed_are_kept_and_say_why() -> None:
     assert {lane.path for lane in world.saved(Lane)} == world.files
     assert {lane.note for lane in world.saved(Lane)} == {"disk full"}
     assert "mix-failed" in {alarm.kind for alarm in world.alarms}
-    assert not world.engine.recorder.lanes
+    assert not world.engine.lanes.by_id
 
 
 def test_a_lane_of_two_recordings_is_kept_for_the_one_that_still_needs_it() -> None:
@@ -338,7 +338,7 @@ def test_a_lane_of_two_recordings_is_kept_for_the_one_that_still_needs_it() -> N
     play(world, "hangup 101-00\nhangup 103-03", 5)
     assert len(world.mixes) == 2
     assert len(world.mixes[1].lanes) >= 2
-    assert not world.engine.recorder.lanes
+    assert not world.engine.lanes.by_id
     shared = next(x for x in world.saved(Lane) if x.uniqueid == uid("103-03"))
     assert shared.path in world.files, "the failed mix needs it still"
 

@@ -109,7 +109,7 @@ def test_of_what_the_dialplan_says_nothing_is_new_that_asterisk_told_before() ->
     consult(world)
     play(world, REST + ANSWER, 3.0)
     assert len(ours(world)) == 2
-    assert not world.engine.recorder.foreign(uid(CALLER))
+    assert not world.engine.foreign.on(uid(CALLER))
 
 
 def test_where_nobody_can_tell_which_was_stopped_theirs_is_stopped_by_its_id_all_the_same() -> None:

@@ -162,7 +162,7 @@ def nothing_is_left(notebook: Notebook) -> None:
     assert not engine.calls.bridges
     assert not engine.talks.talks
     assert not engine.talks.home
-    assert not engine.recorder.lanes
+    assert not engine.lanes.by_id
     assert not engine.ledger.recordings
     conversations, intervals, recordings, lanes = open_rows(notebook.rows.values())
     assert not conversations

@@ -29,7 +29,7 @@ def test_a_channel_that_asterisk_never_speaks_of_is_forgotten_after_a_minute() -
     assert "666.1" in world.engine.calls.channels, "its Newchannel may be late"
     world.wait(15)
     assert world.engine.calls.channels == {}
-    assert world.engine.recorder.lanes == {}
+    assert world.engine.lanes.by_id == {}
 
 
 def test_of_many_invented_at_once_the_oldest_go_first() -> None:
@@ -56,7 +56,7 @@ def test_one_taken_for_invented_is_believed_when_asterisk_speaks_of_it_after_all
     world.wait(1)
     assert not any(c.name.startswith("PJSIP/101") for c in world.engine.calls.channels.values())
     world.play(tape(RING + ANSWER, start=world.now))
-    running = {lane.label for lane in world.engine.recorder.lanes.values() if lane.running}
+    running = {lane.label for lane in world.engine.lanes.by_id.values() if lane.running}
     assert running == {"101", "102"}
 
 
@@ -66,5 +66,5 @@ def test_one_forgotten_after_a_minute_is_believed_at_once_when_asterisk_speaks_o
     world.wait(65)
     assert world.engine.calls.channels == {}
     world.play(tape(RING + ANSWER, start=world.now))
-    running = {lane.label for lane in world.engine.recorder.lanes.values() if lane.running}
+    running = {lane.label for lane in world.engine.lanes.by_id.values() if lane.running}
     assert running == {"101", "102"}

@@ -126,7 +126,7 @@ def lanes(world: World) -> list[Lane]:
 def running(world: World) -> set[str]:
     """The places of the recorders that run."""
     engine = world.engine
-    mine = [engine.recorder.on(uid(token)) for token in ("101-00", "102-01")]
+    mine = [engine.lanes.on(uid(token)) for token in ("101-00", "102-01")]
     return {lane.path.rsplit("/", 4)[0] for lane in mine if lane is not None and lane.running}
 
 

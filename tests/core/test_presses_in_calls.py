@@ -56,7 +56,7 @@ def test_recorders_follow_every_press(mode, actions, outcome, recorded, masked) 
     assert (talk.wanted, talk.masked) == (recorded, masked)
     for token in ("101-00", "102-01"):
         assert len(world.truth.channels[uid(token)].monitors) == recorded
-    lane = world.engine.recorder.on(uid("101-00"))
+    lane = world.engine.lanes.on(uid("101-00"))
     assert bool(lane and lane.muted) is masked
 
 

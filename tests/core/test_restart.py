@@ -101,7 +101,7 @@ def nothing_is_open(world: World) -> None:
     engine = world.engine
     assert not engine.calls.channels
     assert not engine.talks.talks
-    assert not engine.recorder.lanes
+    assert not engine.lanes.by_id
     assert not engine.ledger.recordings
     assert all(row.ended_at for row in world.saved(Conversation))
     assert all(row.outcome for row in world.saved(Interval)), world.saved(Interval)

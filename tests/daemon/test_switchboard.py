@@ -113,7 +113,7 @@ async def test_who_waits_for_the_recorder_of_a_call_has_its_question_taken_in_at
     seen = desk.board.armed("1.1")
     await asyncio.sleep(0)
     assert desk.recorded == ["1.1"]
-    (lane,) = desk.board.engine.recorder.lanes.values()
+    (lane,) = desk.board.engine.lanes.by_id.values()
     desk.board.put(events.LaneStarted(at=AT, lane_id=lane.id, mixmonitor_id="0x1"))
     desk.board.put(events.FileSeen(at=AT, lane_id=lane.id))
     assert seen.result(0) is True
@@ -140,7 +140,7 @@ async def test_once_the_link_is_lost_nothing_more_is_asked_for_and_all_is_though
     assert len(desk.board.engine.talks.talks) == CALLS
     desk.board.put(picture(range(CALLS), AT + 2))
     await desk.settled()
-    lanes = desk.board.engine.recorder
+    lanes = desk.board.engine.lanes
     assert all(lanes.on(uniqueid) for uniqueid in run_of(range(CALLS)))
 
 

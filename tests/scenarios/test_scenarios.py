@@ -25,7 +25,7 @@ def test_a_real_call_leaves_nothing_open(path: Path) -> None:
     world = play(read(path))
     assert not world.engine.calls.channels
     assert not world.engine.talks.talks
-    assert not world.engine.recorder.lanes
+    assert not world.engine.lanes.by_id
     assert all(row.outcome for row in world.saved(Interval))
     assert all(row.state in RECORDINGS_END for row in world.saved(Recording))
     assert all(lane_is_finished(row) for row in world.saved(Lane))
