@@ -33,6 +33,7 @@ from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
 from recorderd.core.dealing import Dealing, Foreign
 from recorderd.core.deciding import Decider, by_the_clock
 from recorderd.core.failing import Failing
+from recorderd.core.files import Files
 from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.judging import Judge
 from recorderd.core.lanes import Lanes
@@ -99,11 +100,12 @@ class Engine:
         self.lanes = Lanes(self.out)
         self.places = Places(settings.lanes)
         self.stops = Stops(self.lanes, self.places, self.out)
+        self.files = Files(self.lanes, self.places, self.stops, self.out)
         self.recorder = Recorder(self.calls, self.out, self.lanes, self.places, self.stops, self.foreign)
         self.judge = Judge(self.out)
         self.ledger = Ledger(self.judge, self.lanes, self.foreign, self.out, new_id, settings.monitor)
         self.mixing = Mixing(
-            self.ledger, self.judge, self.lanes, self.recorder, self.out, settings.monitor, settings.stereo
+            self.ledger, self.judge, self.lanes, self.files, self.out, settings.monitor, settings.stereo
         )
         self.dealing = Dealing(settings.foreign, self.lanes, self.recorder, self.foreign)
         self._decider = Decider()
@@ -179,7 +181,7 @@ class Engine:
             self._strike(event.at)
             self.ledger.forget(event.at)
             self.mixing.sweep(event.at)
-            self.recorder.sweep(event.at)
+            self.files.sweep(event.at)
             self.calls.forget(event.at)
             if not self.deaf:
                 self.failing.check(self.talks.talks.values(), event.at)
@@ -206,7 +208,7 @@ class Engine:
             events.FileFault: self._lane,
             events.MixMonitorStart: recorder.monitor_started,
             events.MixMonitorStop: self._monitor_stopped,
-            events.LaneSilent: recorder.silent,
+            events.LaneSilent: self.files.silent,
             events.PlaceFault: recorder.place_fault,
             events.PlaceWell: recorder.place_well,
             events.NoRoom: self._room,

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from recorderd.core import commands, events, intervals, recordings
+from recorderd.core.files import PATIENCE, Files, settled
 from recorderd.core.foreign import ForeignRecorder
 from recorderd.core.judging import Judge
 from recorderd.core.lanes import Lanes
 from recorderd.core.ledger import Ledger
 from recorderd.core.outbox import Outbox
-from recorderd.core.recorder import PATIENCE, Recorder
 from recorderd.core.recordings import LiveLane, LiveRecording
 from recorderd.core.rows import Mark, Outcome, RecordingState
 
@@ -37,7 +37,7 @@ class Mixing:
         ledger: Ledger,
         judge: Judge,
         lanes: Lanes,
-        recorder: Recorder,
+        files: Files,
         out: Outbox,
         monitor: str,
         stereo: str = "",
@@ -45,7 +45,7 @@ class Mixing:
         self._ledger = ledger
         self._judge = judge
         self._lanes = lanes
-        self._recorder = recorder
+        self._files = files
         self._out = out
         self._monitor = monitor
         self._stereo = stereo
@@ -60,7 +60,7 @@ class Mixing:
                 self._measure(recording, recording.source, at)
                 continue
             lanes = self._lanes_of(recording)
-            if not all(self._recorder.final(lane, at) for lane in lanes):
+            if not all(self._files.final(lane, at) for lane in lanes):
                 continue
             if not recording.asked:
                 self._destroy(recording, lanes, at)
@@ -73,12 +73,12 @@ class Mixing:
                 self._judge.by_lanes(recording, lanes, state)
                 self._ledger.finish(recording, state)
                 for lane in lanes:
-                    self._recorder.release(lane, recording.id, 0)
+                    self._files.release(lane, recording.id, 0)
 
     def _measure(self, recording: LiveRecording, source: ForeignRecorder, at: float) -> None:
         """Once it is over; one that would not stop is measured as it is."""
         ended = (recording.ended_at or at) + _FOREIGN_SETTLES if source.ended_at is None else source.ended_at
-        if self._recorder.settled(ended, at):
+        if settled(ended, at):
             recording.mix_at = float("inf")
             path = f"{self._monitor}/{recording.folder}/{recording.name}"
             cut = _cut_ms(recording, source)
@@ -103,7 +103,7 @@ class Mixing:
         )
         self._out.do(commands.Save(row=mark))
         for lane in lanes:
-            self._recorder.release(lane, recording.id, 0)
+            self._files.release(lane, recording.id, 0)
         self._ledger.finish(recording, RecordingState.DISCARDED)
 
     def _try_again(self, recording: LiveRecording, event: events.Mixed) -> None:
@@ -134,8 +134,8 @@ class Mixing:
             self._judge.by_lanes(recording, lanes, RecordingState.FAILED, note=note)
             self._ledger.finish(recording, RecordingState.FAILED)
             for lane in lanes:
-                self._recorder.keep(lane, event.error)
-                self._recorder.release(lane, recording.id, 0)
+                self._files.keep(lane, event.error)
+                self._files.release(lane, recording.id, 0)
             return
         state = RecordingState.CLOSED if event.duration_ms else self._without_sound(recording)
         if recording.source is not None:
@@ -147,7 +147,7 @@ class Mixing:
         accounted = {
             lane.id: event.audio[lane.id] + lane.silent_ms for lane in lanes if lane.id in event.audio
         }
-        doubtful = {lane.id for lane in lanes if self._recorder.doubtful(lane)}
+        doubtful = {lane.id for lane in lanes if self._files.doubtful(lane)}
         self._end_by_files(recording, lanes, event)
         self._judge.by_lanes(
             recording, lanes, state, accounted, set(event.whole) - doubtful, silent=event.silent
@@ -155,7 +155,7 @@ class Mixing:
         # The recording's end before its lanes' files: killed in between, it must not be mixed from nothing.
         self._ledger.finish(recording, state, event.duration_ms, event.size, event.stereo)
         for lane in lanes:
-            self._recorder.release(lane, recording.id, event.audio.get(lane.id, 0))
+            self._files.release(lane, recording.id, event.audio.get(lane.id, 0))
 
     def _end_by_files(self, recording: LiveRecording, lanes: Iterable[LiveLane], event: events.Mixed) -> None:
         """Of a talk that ended while a frozen disk held Asterisk up, the files know when: nobody told us."""

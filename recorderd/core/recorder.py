@@ -1,4 +1,4 @@
-"""Our recorders: one lane on a channel at most, from its start to its closed file.
+"""Our recorders: one lane on a channel at most, from its start to its end.
 
 Owns what Asterisk and the file watcher say of a recorder, and retries; which lanes there are is kept by `lanes`, how
 one is stopped by `stops`. Must not know policy or conversations: the plan says who is to be recorded.
@@ -34,12 +34,8 @@ LaneFact = (
 _WAS = "its disk was {}"
 # Seconds before its recorder was stopped in which a disk lived again, at the least.
 _STOPPED_AFTER = 0.001
-# Seconds: so long a recording waits for the disk of one of its lanes.
-PATIENCE = 3600.0
 # Seconds after one, two, … failures of a recorder until the next is tried.
 _RETRIES = (0.0, 0.5, 2.0, 5.0)
-# Seconds after its recorder's end from which on a file is final: the hang-up races the closing.
-_SETTLES = 0.3
 
 
 @dataclass(slots=True)
@@ -335,61 +331,6 @@ class Recorder:
         for lane in self._lanes.by_id.values():
             if self._places.of(lane.path) == place and self._places.frozen(lane.path):
                 lane.thawed_at = at
-
-    # --- what becomes of the files -------------------------------------------------------------
-
-    def final(self, lane: LiveLane, at: float) -> bool:
-        """Its file will not change any more: the hang-up races the closing by some milliseconds.
-
-        While its disk is frozen, and until what ran on there is stopped, it is waited for: up to an hour.
-        """
-        if lane.state not in OVER:
-            return False
-        ended = lane.ended_at or 0.0
-        open_ = self._stops.runs(lane) or self._places.frozen(lane.path)
-        if open_ and at - ended < PATIENCE:
-            return False
-        return self.settled(max(ended, self._places.well_since(lane.path)), at)
-
-    def settled(self, ended_at: float, at: float) -> bool:
-        """A file whose recorder ended then is closed by now."""
-        return at >= ended_at + _SETTLES
-
-    def silent(self, event: events.LaneSilent) -> set[str]:
-        """Nobody spoke there for a while, and nothing was written: nothing is to be done."""
-        if lane := self._lanes.by_id.get(event.lane_id):
-            lane.silent_ms += event.ms
-        return set()
-
-    def doubtful(self, lane: LiveLane) -> bool:
-        """Sound may be lost from its file although Asterisk closed it: it was given up, or its disk failed."""
-        since = lane.stretches[0][0] if lane.stretches else lane.ended_at
-        troubled = self._places.troubled(lane.path, since or 0.0, lane.ended_at or float("inf"))
-        return lane.state is LaneState.LOST or troubled
-
-    def release(self, lane: LiveLane, recording_id: str, duration_ms: int) -> None:
-        """Its audio is in this recording's mix: when no other needs it, its file goes."""
-        lane.users = tuple(user for user in lane.users if user != recording_id)
-        if not lane.users and lane.state in OVER:
-            self._forget(lane, LaneState.CLOSED, duration_ms)
-
-    def keep(self, lane: LiveLane, why: str) -> None:
-        """Its audio is not in this mix: its file stays, and the row says why."""
-        lane.note, lane.kept = why, True
-        self._lanes.save(lane)
-
-    def sweep(self, at: float) -> None:
-        """Throw away what no recording uses: the 44 bytes of an unanswered call, and the like."""
-        for lane in self._lanes.over():
-            if not lane.users and self.final(lane, at):
-                self._forget(lane, LaneState.DISCARDED, 0)
-
-    def _forget(self, lane: LiveLane, state: LaneState, duration_ms: int) -> None:
-        lane.state = state
-        if not lane.kept:
-            self._out.do(commands.RemoveFile(path=lane.path))
-        self._lanes.save(lane, duration_ms)
-        self._lanes.forget(lane)
 
     # --- a restart -----------------------------------------------------------------------------
 
