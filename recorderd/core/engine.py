@@ -32,6 +32,7 @@ from recorderd.core.channels import Names
 from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
 from recorderd.core.dealing import Dealing, Foreign
 from recorderd.core.deciding import Decider, by_the_clock
+from recorderd.core.disks import Disks
 from recorderd.core.failing import Failing
 from recorderd.core.files import Files
 from recorderd.core.foreign import ForeignRecorders
@@ -100,6 +101,7 @@ class Engine:
         self.lanes = Lanes(self.out)
         self.places = Places(settings.lanes)
         self.stops = Stops(self.lanes, self.places, self.out)
+        self.disks = Disks(self.calls, self.lanes, self.places, self.stops, self.out)
         self.files = Files(self.lanes, self.places, self.stops, self.out)
         self.recorder = Recorder(self.calls, self.out, self.lanes, self.places, self.stops, self.foreign)
         self.judge = Judge(self.out)
@@ -209,8 +211,8 @@ class Engine:
             events.MixMonitorStart: recorder.monitor_started,
             events.MixMonitorStop: self._monitor_stopped,
             events.LaneSilent: self.files.silent,
-            events.PlaceFault: recorder.place_fault,
-            events.PlaceWell: recorder.place_well,
+            events.PlaceFault: self.disks.fault,
+            events.PlaceWell: self.disks.well,
             events.NoRoom: self._room,
             events.Room: self._room,
             events.Mixed: self.mixing.mixed,

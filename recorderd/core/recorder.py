@@ -13,6 +13,7 @@ from recorderd.core import commands, events
 from recorderd.core.awaited import Awaited
 from recorderd.core.calls import Calls
 from recorderd.core.channels import Channel
+from recorderd.core.disks import GIVEN_UP
 from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.lanes import Lanes
 from recorderd.core.outbox import Outbox
@@ -31,7 +32,6 @@ LaneFact = (
 )
 
 
-_WAS = "its disk was {}"
 # Seconds before its recorder was stopped in which a disk lived again, at the least.
 _STOPPED_AFTER = 0.001
 # Seconds after one, two, … failures of a recorder until the next is tried.
@@ -284,54 +284,6 @@ class Recorder:
         lane.note = why
         self._out.alarm(at, "recorder-failed", f"The recorder on {lane.channel} failed: {why}", lane=lane.id)
 
-    # --- disks ---------------------------------------------------------------------------------
-
-    def place_fault(self, event: events.PlaceFault) -> set[str]:
-        """A disk fails: what runs there goes on elsewhere, if there is a better place."""
-        if event.kind != FROZEN:
-            self._thawed(event.place, event.at)
-        if not self._places.fault(event.place, event.kind, event.at):
-            return set()
-        self._stops.let_go()
-        why = f"The disk of {event.place} is {event.kind}"
-        self._out.alarm(event.at, "place-failed", why, place=event.place, fault=event.kind)
-        moved = set()
-        for lane in self._lanes.held():
-            known = lane.state in (LaneState.ATTACHED, LaneState.RECORDING)
-            if (
-                known
-                and self._places.of(lane.path) == event.place
-                and self._places.better(lane.path, event.at)
-            ):
-                self._move(lane, event)
-                moved.add(lane.uniqueid)
-        return moved
-
-    def _move(self, lane: LiveLane, event: events.PlaceFault) -> None:
-        """Give it up where it is; the plan starts another. A frozen one is stopped when its disk lives again.
-
-        Until then Asterisk's recorder runs on, and what it takes is in its file in the end.
-        """
-        lane.state, lane.note = LaneState.LOST, _WAS.format(event.kind)
-        self._lanes.end(lane, event.at, runs_on=event.kind == FROZEN)
-        if event.kind == FROZEN:
-            self._stops.hold(lane)
-        else:
-            self._stops.clear(lane.id, leaving(lane))
-
-    def place_well(self, event: events.PlaceWell) -> set[str]:
-        """What had to wait for the disk is stopped now; return the channels that may want a recorder again."""
-        self._thawed(event.place, event.at)
-        self._places.well(event.place, event.at)
-        self._stops.place_known(event.place)
-        self._stops.let_go()
-        return set(self._calls.channels)
-
-    def _thawed(self, place: str, at: float) -> None:
-        for lane in self._lanes.by_id.values():
-            if self._places.of(lane.path) == place and self._places.frozen(lane.path):
-                lane.thawed_at = at
-
     # --- a restart -----------------------------------------------------------------------------
 
     def deaf(self) -> None:
@@ -392,7 +344,7 @@ class Recorder:
         lane = LiveLane.from_row(row, outside)
         lane.users = tuple(dict.fromkeys(users))
         lane.not_before = not_before
-        if lane.state is LaneState.LOST and lane.note == _WAS.format(FROZEN) and lane.spans():
+        if lane.state is LaneState.LOST and lane.note == GIVEN_UP.format(FROZEN) and lane.spans():
             # It was stopped as soon as its disk lived again: what is lacking, is lacking before.
             lane.thawed_at = lane.spans()[-1][1] - _STOPPED_AFTER
         self._lanes.add(lane)
