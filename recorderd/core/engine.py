@@ -26,6 +26,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from recorderd.core import commands, events, hearing, presses
+from recorderd.core.adopting import Adopting
 from recorderd.core.arming import Arming
 from recorderd.core.calls import Calls
 from recorderd.core.channels import Names
@@ -101,6 +102,7 @@ class Engine:
         self.lanes = Lanes(self.out)
         self.places = Places(settings.lanes)
         self.stops = Stops(self.lanes, self.places, self.out)
+        self.adopting = Adopting(self.calls, self.lanes, self.stops)
         self.disks = Disks(self.calls, self.lanes, self.places, self.stops, self.out)
         self.files = Files(self.lanes, self.places, self.stops, self.out)
         self.recorder = Recorder(self.calls, self.out, self.lanes, self.places, self.stops, self.foreign)
@@ -489,7 +491,7 @@ class Engine:
             self._follow(talk, at)
         for lives in _parts(listed.values()):
             for live in lives:
-                if not self.recorder.adopt(live, at):
+                if not self.adopting.adopt(live, at):
                     replan.add(live.uniqueid)
                 home = self.talks.of(live.uniqueid)
                 self.tags.adopt(live, home.id if home and live.lane_id else "")
@@ -532,7 +534,7 @@ class Engine:
             for user in users:
                 self.ledger.recordings[user].add_lane(lane.id)
             began = max((self.ledger.recordings[user].started_at for user in users), default=0.0)
-            self.recorder.restore(lane, users, outside.get(lane.uniqueid, False), began)
+            self.adopting.restore(lane, users, outside.get(lane.uniqueid, False), began)
 
 
 def _parts(things: Iterable[_Thing]) -> Iterator[list[_Thing]]:

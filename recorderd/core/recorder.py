@@ -13,14 +13,13 @@ from recorderd.core import commands, events
 from recorderd.core.awaited import Awaited
 from recorderd.core.calls import Calls
 from recorderd.core.channels import Channel
-from recorderd.core.disks import GIVEN_UP
 from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.lanes import Lanes
 from recorderd.core.outbox import Outbox
-from recorderd.core.places import FROZEN, Places
+from recorderd.core.places import Places
 from recorderd.core.recordings import LANE, OVER, LiveLane
-from recorderd.core.rows import Lane, LaneState
-from recorderd.core.stops import Leaving, Stops, leaving
+from recorderd.core.rows import LaneState
+from recorderd.core.stops import Stops, leaving
 
 LaneFact = (
     events.LaneStarted
@@ -31,9 +30,6 @@ LaneFact = (
     | events.FileFault
 )
 
-
-# Seconds before its recorder was stopped in which a disk lived again, at the least.
-_STOPPED_AFTER = 0.001
 # Seconds after one, two, … failures of a recorder until the next is tried.
 _RETRIES = (0.0, 0.5, 2.0, 5.0)
 
@@ -284,69 +280,8 @@ class Recorder:
         lane.note = why
         self._out.alarm(at, "recorder-failed", f"The recorder on {lane.channel} failed: {why}", lane=lane.id)
 
-    # --- a restart -----------------------------------------------------------------------------
-
     def deaf(self) -> None:
         """The link is lost: what was still to be told of starts and stops never will be."""
         self._starting.clear()
         self._stops.deaf()
         self._foreign.deaf()
-
-    def adopt(self, live: events.LiveChannel, at: float) -> bool:
-        """Find our recorder on a channel again by its variables; drop one that is not there any more.
-
-        True if all is as we believed, and so as the last plan would have it.
-
-        One that we gave up, or know nothing of, is stopped; then the plan starts another, and no voice is
-        taken twice.
-        """
-        for lane_id, mixmonitor_id in live.replaced.items():
-            self._find_replaced(lane_id, mixmonitor_id, live, at)
-        lane = self._lanes.on(live.uniqueid)
-        there = bool(live.lane_id and live.mixmonitor_id)
-        if lane is not None and there and lane.id == live.lane_id:
-            believed = lane.mixmonitor_id == live.mixmonitor_id and lane.state is LaneState.RECORDING
-            lane.mixmonitor_id = live.mixmonitor_id
-            lane.began = True
-            if lane.was_muted:  # whether the last order came through nobody knows
-                lane.muted = None
-            if lane.state is LaneState.STARTING:
-                lane.state = LaneState.ATTACHED
-            if lane.state is LaneState.STOPPING:
-                self._stops.stop(lane)
-            return believed and lane.muted is not None
-        if lane is not None:
-            lane.state, lane.note = LaneState.LOST, "it was not there any more after the link came back"
-            self._lanes.end(lane, at)
-        if there and not self._stops.held(live.lane_id):
-            given_up = self._lanes.by_id.get(live.lane_id)
-            self._stops.clear(
-                live.lane_id, Leaving(live.uniqueid, live.mixmonitor_id, given_up.path if given_up else "")
-            )
-            return False
-        return lane is None
-
-    def _find_replaced(self, lane_id: str, mixmonitor_id: str, live: events.LiveChannel, at: float) -> None:
-        """One of before a restart, given up on a frozen disk: it runs on, and its file goes on."""
-        lane = self._lanes.by_id.get(lane_id)
-        reused = mixmonitor_id in (live.mixmonitor_id, *live.foreign_ids)
-        given_up = lane is not None and lane.restored and lane.state in (LaneState.LOST, LaneState.REFUSED)
-        if lane is None or not given_up or self._stops.runs(lane) or reused:
-            return
-        self._stops.find(lane, mixmonitor_id, at)
-        lane.ended_at = at
-        if live.bridge_uniqueid and lane.stretches:
-            *before, (start, end) = lane.stretches
-            lane.ended_at, lane.stretches = end, (*before, (start, None))
-
-    def restore(self, row: Lane, users: Iterable[str], outside: bool, not_before: float) -> None:
-        """A lane from before a restart."""
-        lane = LiveLane.from_row(row, outside)
-        lane.users = tuple(dict.fromkeys(users))
-        lane.not_before = not_before
-        if lane.state is LaneState.LOST and lane.note == GIVEN_UP.format(FROZEN) and lane.spans():
-            # It was stopped as soon as its disk lived again: what is lacking, is lacking before.
-            lane.thawed_at = lane.spans()[-1][1] - _STOPPED_AFTER
-        self._lanes.add(lane)
-        if lane.state not in OVER:
-            self._calls.remember_channel(lane.uniqueid, lane.channel)
