@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from types import MappingProxyType
@@ -30,12 +30,13 @@ from recorderd.core.adopting import Adopting
 from recorderd.core.arming import Arming
 from recorderd.core.calls import Calls
 from recorderd.core.channels import Names
-from recorderd.core.conversations import LONGEST_PAUSE, Talk, Talks
+from recorderd.core.conversations import LONGEST_PAUSE, Talks
 from recorderd.core.dealing import Dealing, Foreign
 from recorderd.core.deciding import Decider, by_the_clock
 from recorderd.core.disks import Disks
 from recorderd.core.failing import Failing
 from recorderd.core.files import Files
+from recorderd.core.following import Following
 from recorderd.core.foreign import ForeignRecorders
 from recorderd.core.judging import Judge
 from recorderd.core.lanes import Lanes
@@ -46,12 +47,10 @@ from recorderd.core.places import Places
 from recorderd.core.plan import Plan
 from recorderd.core.policy import Policy
 from recorderd.core.recorder import LaneFact, Recorder
-from recorderd.core.recordings import BUFFERED
 from recorderd.core.rows import (
     Conversation,
     Interval,
     Lane,
-    Party,
     Recording,
 )
 from recorderd.core.stops import Stops
@@ -112,8 +111,9 @@ class Engine:
             self.ledger, self.judge, self.lanes, self.files, self.out, settings.monitor, settings.stereo
         )
         self.dealing = Dealing(settings.foreign, self.lanes, self.recorder, self.foreign)
-        self._decider = Decider()
-        self._arming = Arming(self.calls, self.talks, self._decider, settings.names)
+        decider = Decider()
+        self.following = Following(self.calls, self.talks, decider, self.dealing, self.ledger, self.out)
+        self._arming = Arming(self.calls, self.talks, decider, settings.names)
         self.plan = Plan(
             self.calls,
             self.talks,
@@ -236,7 +236,7 @@ class Engine:
         """Find out what should be recorded around these channels; then make the plan."""
         if not touched:
             return
-        touched = self._settle(touched, at, found=found)
+        touched = self.following.settle(touched, at, self.policy, found=found)
         if waiting := [caller.uniqueid for u in touched for caller in hearing.callers_of(self.calls, u)]:
             touched = touched.union(waiting)
         for uniqueid in touched:
@@ -376,82 +376,6 @@ class Engine:
                 self.out.do(commands.OfferFeature(uniqueid=channel.uniqueid))
                 self._offered[channel.uniqueid] = None
 
-    # --- conversations -------------------------------------------------------------------------
-
-    def _settle(self, touched: set[str], at: float, *, found: bool = False) -> set[str]:
-        """Who talks with whom now, what policy says of it; return all channels that this concerns."""
-        concerned = set(touched)
-        for talk in self.talks.settle(touched, at, found=found).values():
-            self._follow(talk, at)
-            concerned |= talk.channels
-        return concerned
-
-    def _follow(self, talk: Talk, at: float) -> None:
-        """Its row comes before its intervals', and its end after theirs: a crash may lie in between."""
-        if talk.ended_at is None:
-            self._remember(talk)
-        self._decide(talk, at)
-        if talk.ended_at is not None:
-            self.ledger.close_recording(talk, at)
-            self._remember(talk)
-
-    def _remember(self, talk: Talk) -> None:
-        saved = talk.saved
-        if saved is None or (saved.ended_at, saved.linkedids, saved.joined) != (
-            talk.ended_at,
-            talk.linkedids,
-            talk.joined,
-        ):
-            talk.saved = talk.row()
-            self.out.do(commands.Save(row=talk.saved))
-
-    def _decide(self, talk: Talk, at: float) -> None:
-        """Make the decision again; a change of parties, decision or mask ends an interval and begins one."""
-        postponed = self.dealing.has_postponed(talk, at)
-        if not talk.members:
-            if not self.dealing.goes_on_postponing(talk):
-                self._begin_postponed(talk)
-            self.ledger.end(talk, at, None)
-            return
-        if talk.interval is None and not talk.interval_end and not postponed:
-            at = talk.started_at
-        situation = hearing.situation(self.calls, talk.members, at, zone=self.policy.zone)
-        decision = self._decider.decide(self.policy, situation, pressed=talk.pressed)
-        if talk.declined:  # who ended a recording does not want what follows to be taken for later
-            decision = replace(decision, buffered=False)
-        talk.decision = decision
-        self.dealing.meet(talk)
-        if self.dealing.postpones(talk, situation, decision):
-            return
-        self._begin_postponed(talk)
-        source = self.dealing.link(talk, decision)
-        before = talk.interval
-        if before is None or (
-            before.wanted,
-            before.note == BUFFERED,
-            before.mode,
-            before.masked,
-            _who(before.parties),
-            talk.recording.source if talk.recording else None,
-        ) != (
-            decision.taken,
-            decision.buffered,
-            decision.mode,
-            talk.masked,
-            talk.members,
-            source,
-        ):
-            self.ledger.end(talk, at, decision)
-            self.ledger.begin(talk, situation, decision, source)
-
-    def _begin_postponed(self, talk: Talk) -> None:
-        """Each as of then, and ended as of then."""
-        for one in self.dealing.take_postponed(talk):
-            source = self.dealing.link(talk, one.decision, one.members)
-            self.ledger.begin(talk, one.situation, one.decision, source)
-            if one.ended_at is not None:
-                self.ledger.end(talk, one.ended_at, None)
-
     # --- the link to Asterisk, and restarts ----------------------------------------------------
 
     def _lost(self, event: events.ConnectionLost) -> set[str]:
@@ -468,7 +392,7 @@ class Engine:
         for uniqueid in sorted(ended, key=lambda u: ended[u]):
             name = self.calls.channels[uniqueid].name
             gone = events.Hangup(at=ended[uniqueid], channel=name, uniqueid=uniqueid, linkedid="")
-            yield self._settle(self._hangup(gone, told=False), gone.at)
+            yield self.following.settle(self._hangup(gone, told=False), gone.at, self.policy)
 
     def _resync(self, event: events.Resync) -> Iterator[object]:
         """Find out what has changed, and think about that.
@@ -488,7 +412,7 @@ class Engine:
         self.foreign.adopt(event.channels, at)
         touched |= self.foreign.channels
         for talk in self.talks.end_forsaken(at):
-            self._follow(talk, at)
+            self.following.follow(talk, at, self.policy)
         for lives in _parts(listed.values()):
             for live in lives:
                 if not self.adopting.adopt(live, at):
@@ -542,7 +466,3 @@ def _parts(things: Iterable[_Thing]) -> Iterator[list[_Thing]]:
     rest = iter(things)
     while part := list(islice(rest, AT_ONCE)):
         yield part
-
-
-def _who(parties: Iterable[Party]) -> frozenset[str]:
-    return frozenset(party.uniqueid for party in parties)

@@ -154,14 +154,14 @@ def test_a_picture_in_which_nothing_has_changed_changes_nothing() -> None:
 def test_a_fault_in_one_conversation_leaves_all_others_their_turn() -> None:
     one = engine()
     bad = live(7, 0).uniqueid
-    follow = one._follow
+    follow = one.following.follow
 
-    def broken(talk: object, at: float) -> None:
+    def broken(talk: object, at: float, policy: Policy) -> None:
         if bad in talk.members:  # type: ignore[attr-defined]
             raise ZeroDivisionError
-        follow(talk, at)  # type: ignore[arg-type]
+        follow(talk, at, policy)  # type: ignore[arg-type]
 
-    one._follow = broken  # type: ignore[method-assign, assignment]
+    one.following.follow = broken  # type: ignore[method-assign, assignment]
     todo, failures = one.begin(picture(range(CALLS))), 0
     while one.busy:
         try:
