@@ -38,10 +38,12 @@ from recorderd.core.failing import Failing
 from recorderd.core.files import Files
 from recorderd.core.following import Following
 from recorderd.core.foreign import ForeignRecorders
+from recorderd.core.hangups import Hangups
 from recorderd.core.judging import Judge
 from recorderd.core.lanes import Lanes
 from recorderd.core.ledger import Ledger
 from recorderd.core.mixing import Mixing
+from recorderd.core.offering import Offering
 from recorderd.core.outbox import Outbox
 from recorderd.core.places import Places
 from recorderd.core.plan import Plan
@@ -113,6 +115,16 @@ class Engine:
         self.dealing = Dealing(settings.foreign, self.lanes, self.recorder, self.foreign)
         decider = Decider()
         self.following = Following(self.calls, self.talks, decider, self.dealing, self.ledger, self.out)
+        self.offering = Offering(self.calls, self.out)
+        self.hangups = Hangups(
+            self.calls,
+            self.recorder,
+            self.ledger,
+            self.tags,
+            self.dealing,
+            self.offering,
+            self.following,
+        )
         self._arming = Arming(self.calls, self.talks, decider, settings.names)
         self.plan = Plan(
             self.calls,
@@ -129,7 +141,6 @@ class Engine:
         self._minute = 0.0
         self._agenda: deque[Iterator[object]] = deque()
         self.failing = Failing(self.calls, self.recorder, self.out)
-        self._offered: dict[str, None] = {}
         self._unplanned: set[str] = set()
         self._changes_what_is, self._changes_what_should_be = self._learners()
         self._at_length: Mapping[type[events.Event], Callable[[Any], Iterator[object]]] = MappingProxyType(
@@ -228,7 +239,7 @@ class Engine:
             events.ForeignSeen: self.foreign.seen,
             events.ForeignGone: self.foreign.gone,
             events.PolicyChanged: self._policy_changed,
-            events.Hangup: self._hangup,
+            events.Hangup: self.hangups.gone,
         }
         return MappingProxyType(what_is), MappingProxyType(what_should_be)
 
@@ -282,7 +293,7 @@ class Engine:
     def _tick(self, event: events.Tick) -> set[str]:
         touched = self.recorder.due(event.at) | presses.overdue(self.talks, event.at, self.out)
         if not self.deaf and (invented := self.calls.invented(event.at)):
-            touched.update(*self._vanish(dict.fromkeys(invented, event.at)))
+            touched.update(*self.hangups.unheard(dict.fromkeys(invented, event.at), self.policy))
         return touched
 
     def _monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
@@ -334,7 +345,8 @@ class Engine:
 
     def _shutdown(self, event: events.Shutdown) -> Iterator[object]:
         touched: set[str] = set()
-        for more in self._vanish({u: event.ended.get(u, event.at) for u in self.calls.channels}):
+        ended = {u: event.ended.get(u, event.at) for u in self.calls.channels}
+        for more in self.hangups.unheard(ended, self.policy):
             touched |= more
             yield more
         self._think_all(touched, event.at)
@@ -347,7 +359,7 @@ class Engine:
         if self.settings.offer_feature and isinstance(
             event, events.DialBegin | events.Pickup | events.Consult
         ):
-            self._offer(event)
+            self.offering.offer(event)
         return touched
 
     def _strike(self, at: float) -> None:
@@ -357,24 +369,6 @@ class Engine:
         if before in (0.0, minute) or not by_the_clock(self.policy):
             return
         self._think_all(set(self.calls.channels), minute)
-
-    def _hangup(self, event: events.Hangup, *, told: bool = True) -> set[str]:
-        self.recorder.hangup(event.uniqueid, event, told=told)
-        touched = self.calls.apply(event)
-        self.recorder.follow_bridges(touched, event.at)
-        self.ledger.gone(event.uniqueid)
-        self.tags.forget(event.uniqueid)
-        self.dealing.forget(event.uniqueid)
-        self._offered.pop(event.uniqueid, None)
-        return touched
-
-    def _offer(self, event: events.DialBegin | events.Pickup | events.Consult) -> None:
-        """Give extensions our feature code before they enter a bridge: it is read only then."""
-        uniqueids = (event.uniqueid, getattr(event, "dest_uniqueid", None))
-        for channel in [self.calls.channels.get(uniqueid or "") for uniqueid in uniqueids]:
-            if channel and channel.extension and channel.uniqueid not in self._offered:
-                self.out.do(commands.OfferFeature(uniqueid=channel.uniqueid))
-                self._offered[channel.uniqueid] = None
 
     # --- the link to Asterisk, and restarts ----------------------------------------------------
 
@@ -387,13 +381,6 @@ class Engine:
             self.out.alarm(event.at, "link-lost", why)
         return set()
 
-    def _vanish(self, ended: dict[str, float]) -> Iterator[set[str]]:
-        """Channels are gone without a Hangup that we heard; `ended` says when, oldest first. Yields whom it touched."""
-        for uniqueid in sorted(ended, key=lambda u: ended[u]):
-            name = self.calls.channels[uniqueid].name
-            gone = events.Hangup(at=ended[uniqueid], channel=name, uniqueid=uniqueid, linkedid="")
-            yield self.following.settle(self._hangup(gone, told=False), gone.at, self.policy)
-
     def _resync(self, event: events.Resync) -> Iterator[object]:
         """Find out what has changed, and think about that.
 
@@ -403,7 +390,8 @@ class Engine:
         replan, self._unplanned = self._unplanned, set()
         at, listed = event.at, {live.uniqueid: live for live in event.channels}
         touched = self.foreign.channels
-        for more in self._vanish({u: event.ended.get(u, at) for u in self.calls.channels if u not in listed}):
+        ended = {u: event.ended.get(u, at) for u in self.calls.channels if u not in listed}
+        for more in self.hangups.unheard(ended, self.policy):
             touched |= more
             yield more
         for some in _parts(self.calls.resync(event)):
