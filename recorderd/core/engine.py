@@ -17,16 +17,14 @@ ringing callee; a row for every lane before its file; every interval ends in exa
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
-from recorderd.core import commands, events, hearing, presses
+from recorderd.core import commands, events, presses
 from recorderd.core.adopting import Adopting
+from recorderd.core.agenda import Agenda, in_parts
 from recorderd.core.arming import Arming
 from recorderd.core.calls import Calls
 from recorderd.core.channels import Names
@@ -58,12 +56,8 @@ from recorderd.core.rows import (
 from recorderd.core.stops import Stops
 from recorderd.core.tags import Tags
 
-# More channels than this are thought about in lots; and so many are looked at in a step that only looks.
-AT_ONCE = 50
-
 _Learner = Callable[[Any], set[str]]
 _Learners = Mapping[type[events.Event], _Learner]
-_Thing = TypeVar("_Thing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +81,12 @@ class Settings:
 class Engine:
     """`handle` one event at a time, in order; or `begin` it and `step` while `busy`, which comes to the same.
 
-    Ids come from `new_id`, time from the events. `at_once`: more channels than this are an agenda.
+    Ids come from `new_id`, time from the events.
     """
 
     def __init__(self, settings: Settings, policy: Policy, new_id: Callable[[], str]) -> None:
         self.settings = settings
         self.policy = policy
-        self.deaf = True
-        self.at_once = AT_ONCE
         self.out = Outbox()
         self.calls = Calls(settings.names)
         self.talks = Talks(self.calls, new_id, settings.longest_pause)
@@ -125,11 +117,11 @@ class Engine:
             self.offering,
             self.following,
         )
-        self._arming = Arming(self.calls, self.talks, decider, settings.names)
+        arming = Arming(self.calls, self.talks, decider, settings.names)
         self.plan = Plan(
             self.calls,
             self.talks,
-            self._arming,
+            arming,
             self.lanes,
             self.recorder,
             self.foreign,
@@ -138,10 +130,9 @@ class Engine:
             self.tags,
             new_id,
         )
+        self.agenda = Agenda(self.calls, self.talks, self.lanes, self.following, arming, self.plan)
         self._minute = 0.0
-        self._agenda: deque[Iterator[object]] = deque()
         self.failing = Failing(self.calls, self.recorder, self.out)
-        self._unplanned: set[str] = set()
         self._changes_what_is, self._changes_what_should_be = self._learners()
         self._at_length: Mapping[type[events.Event], Callable[[Any], Iterator[object]]] = MappingProxyType(
             {events.Resync: self._resync, events.Shutdown: self._shutdown}
@@ -150,7 +141,7 @@ class Engine:
     @property
     def able(self) -> bool:
         """A call that begins now can be recorded, for all that is known."""
-        return not self.deaf and not self.plan.no_room and self.places.hopeful
+        return not self.agenda.deaf and not self.plan.no_room and self.places.hopeful
 
     def file_on(self, uniqueid: str) -> str:
         """The file that grows while this channel talks, ours or one that was taken from another; empty for none."""
@@ -177,7 +168,7 @@ class Engine:
     @property
     def busy(self) -> bool:
         """The last fact is not through: `step` before the next."""
-        return bool(self._agenda)
+        return bool(self.agenda.waiting)
 
     def begin(self, event: events.Event) -> list[commands.Command]:
         """Take in one fact; return what is to be done, in this order. See whether it leaves us `busy`.
@@ -186,26 +177,26 @@ class Engine:
         """
         kind = type(event)
         if learn := self._changes_what_is.get(kind):
-            self._plan_all(learn(event), event.at)
+            self.agenda.replan(learn(event), event.at, self.policy)
         elif at_length := self._at_length.get(kind):
-            self._agenda.append(at_length(event))
+            self.agenda.waiting.append(at_length(event))
         else:
             learn = self._changes_what_should_be.get(kind, self._follow_calls)
-            self._think_all(learn(event), event.at)
+            touched = learn(event)  # and by whatever policy is in force then
+            self.agenda.think(touched, event.at, self.policy)
         if kind is events.Tick:
             self._strike(event.at)
             self.ledger.forget(event.at)
             self.mixing.sweep(event.at)
             self.files.sweep(event.at)
             self.calls.forget(event.at)
-            if not self.deaf:
+            if not self.agenda.deaf:
                 self.failing.check(self.talks.talks.values(), event.at)
         return self.out.take()
 
     def step(self) -> list[commands.Command]:
         """Go on with it a little: about one conversation is thought about. What fails is over, the rest goes on."""
-        if next(self._agenda[0], self) is self:
-            self._agenda.popleft()
+        self.agenda.step()
         return self.out.take()
 
     def _learners(self) -> tuple[_Learners, _Learners]:
@@ -243,63 +234,18 @@ class Engine:
         }
         return MappingProxyType(what_is), MappingProxyType(what_should_be)
 
-    def _think(self, touched: set[str], at: float, *, found: bool = False) -> None:
-        """Find out what should be recorded around these channels; then make the plan."""
-        if not touched:
-            return
-        touched = self.following.settle(touched, at, self.policy, found=found)
-        if waiting := [caller.uniqueid for u in touched for caller in hearing.callers_of(self.calls, u)]:
-            touched = touched.union(waiting)
-        for uniqueid in touched:
-            self._arming.foresee(uniqueid, self.policy, at)
-        self._plan(touched, at)
-
-    def _think_all(self, touched: set[str], at: float, *, found: bool = False) -> None:
-        """Now if they are few; else lot by lot. One that fails does not keep the others from their turn."""
-        if len(touched) <= self.at_once:
-            self._think(touched, at, found=found)
-        else:
-            lots = self.talks.apart(self._urgent_first(touched))
-            self._agenda.append(map(partial(self._think, at=at, found=found), lots))
-
-    def _plan(self, touched: Iterable[str], at: float) -> None:
-        """What cannot be asked for now, is when the link is back."""
-        if self.deaf:
-            self._unplanned.update(touched)
-        else:
-            self.plan.make(touched, at, self.policy.zone)
-
-    def _plan_all(self, touched: Collection[str], at: float) -> None:
-        """The same where only the plan is to be made again."""
-        if len(touched) <= self.at_once:
-            self._plan(touched, at)
-        else:
-            parts = _parts(self._urgent_first(touched))
-            self._agenda.append(map(partial(self._plan, at=at), parts))
-
-    def _urgent_first(self, uniqueids: Iterable[str]) -> Iterator[str]:
-        """Those first who are with others and have no recorder."""
-        rest = []
-        for uniqueid in sorted(uniqueids):
-            channel = self.calls.channels.get(uniqueid)
-            if channel is not None and channel.bridge and self.lanes.on(uniqueid) is None:
-                yield uniqueid
-            else:
-                rest.append(uniqueid)
-        yield from rest
-
     # --- what is learnt ------------------------------------------------------------------------
 
     def _tick(self, event: events.Tick) -> set[str]:
         touched = self.recorder.due(event.at) | presses.overdue(self.talks, event.at, self.out)
-        if not self.deaf and (invented := self.calls.invented(event.at)):
+        if not self.agenda.deaf and (invented := self.calls.invented(event.at)):
             touched.update(*self.hangups.unheard(dict.fromkeys(invented, event.at), self.policy))
         return touched
 
     def _monitor_stopped(self, event: events.MixMonitorStop) -> set[str]:
         touched = self.recorder.monitor_stopped(event)
         if self.dealing.links:  # what should be changes with another's recorder
-            self._think(touched, event.at)
+            self.agenda.think_now(touched, event.at, self.policy)
             return set()
         return touched
 
@@ -314,7 +260,7 @@ class Engine:
         recorder = self.foreign.file_failed(event.lane_id)
         why = f"{recorder}: its file is {event.kind}, ours takes over"
         self.out.alarm(event.at, "recorder-failed", why, recording=recording.id)
-        self._think(touched, event.at)
+        self.agenda.think_now(touched, event.at, self.policy)
         return set()
 
     def _lane(self, event: LaneFact) -> set[str]:
@@ -349,7 +295,7 @@ class Engine:
         for more in self.hangups.unheard(ended, self.policy):
             touched |= more
             yield more
-        self._think_all(touched, event.at)
+        self.agenda.think(touched, event.at, self.policy)
 
     def _follow_calls(self, event: events.Event) -> set[str]:
         touched = self.calls.apply(event)
@@ -368,12 +314,12 @@ class Engine:
         before, self._minute = self._minute, minute
         if before in (0.0, minute) or not by_the_clock(self.policy):
             return
-        self._think_all(set(self.calls.channels), minute)
+        self.agenda.think(set(self.calls.channels), minute, self.policy)
 
     # --- the link to Asterisk, and restarts ----------------------------------------------------
 
     def _lost(self, event: events.ConnectionLost) -> set[str]:
-        self.deaf = True
+        self.agenda.deaf = True
         self.calls.apply(event)
         self.recorder.deaf()
         if any(talk.wanted for talk in self.talks.talks.values()):
@@ -386,22 +332,21 @@ class Engine:
 
         The plan is made again where a recorder is not as we believed, and for what could not be asked meanwhile.
         """
-        self.deaf = False
-        replan, self._unplanned = self._unplanned, set()
+        replan = self.agenda.hears_again()
         at, listed = event.at, {live.uniqueid: live for live in event.channels}
         touched = self.foreign.channels
         ended = {u: event.ended.get(u, at) for u in self.calls.channels if u not in listed}
         for more in self.hangups.unheard(ended, self.policy):
             touched |= more
             yield more
-        for some in _parts(self.calls.resync(event)):
+        for some in in_parts(self.calls.resync(event)):
             touched.update(*some)
             yield some
         self.foreign.adopt(event.channels, at)
         touched |= self.foreign.channels
         for talk in self.talks.end_forsaken(at):
             self.following.follow(talk, at, self.policy)
-        for lives in _parts(listed.values()):
+        for lives in in_parts(listed.values()):
             for live in lives:
                 if not self.adopting.adopt(live, at):
                     replan.add(live.uniqueid)
@@ -414,10 +359,10 @@ class Engine:
         ) in self.talks.talks.values():  # of before a restart, or waiting for what nobody will tell now
             if talk.decision is None or talk.interval is None:
                 touched |= talk.channels
-        if not self.deaf:  # it may have been lost again meanwhile
+        if not self.agenda.deaf:  # it may have been lost again meanwhile
             self.stops.hears_again()
-        self._think_all(touched, at, found=True)
-        self._plan_all(replan - touched, at)
+        self.agenda.think(touched, at, self.policy, found=True)
+        self.agenda.replan(replan - touched, at, self.policy)
 
     def restore(
         self,
@@ -447,10 +392,3 @@ class Engine:
                 self.ledger.recordings[user].add_lane(lane.id)
             began = max((self.ledger.recordings[user].started_at for user in users), default=0.0)
             self.adopting.restore(lane, users, outside.get(lane.uniqueid, False), began)
-
-
-def _parts(things: Iterable[_Thing]) -> Iterator[list[_Thing]]:
-    """So many at a time that looking at them takes no longer than thinking about one conversation."""
-    rest = iter(things)
-    while part := list(islice(rest, AT_ONCE)):
-        yield part

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from recorderd.core import commands, events
+from recorderd.core.agenda import AT_ONCE
 from recorderd.core.conditions import Hours
-from recorderd.core.engine import AT_ONCE, Engine
+from recorderd.core.engine import Engine
 from recorderd.core.policy import Policy, Rule
 from recorderd.core.rows import Interval
 from tests.core.people import A, N, chooses, policy
@@ -46,7 +47,7 @@ def picture(calls: range, at: float = AT, marks: dict[str, tuple[str, str]] | No
 def engine(of: Policy | None = None, at_once: int = AT_ONCE) -> Engine:
     ids = iter(range(10**9))
     made = Engine(SETTINGS, of or policy(default=A), lambda: f"id{next(ids)}")
-    made.at_once = at_once
+    made.agenda.at_once = at_once
     return made
 
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from recorderd.core import commands, events
+from recorderd.core.agenda import AT_ONCE
 from recorderd.core.conversations import Talk
 from recorderd.core.dealing import Foreign
-from recorderd.core.engine import AT_ONCE
 from recorderd.core.foreign import ForeignRecorder
 from recorderd.core.intervals import covered_ms, overlap
 from recorderd.core.policy import ExtensionPolicy, Mode, Policy

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from recorderd.core import commands, events
-from recorderd.core.engine import AT_ONCE, Engine, Settings
+from recorderd.core.agenda import AT_ONCE
+from recorderd.core.engine import Engine, Settings
 from recorderd.core.policy import Policy
 from recorderd.core.rows import (
     Cdr,
@@ -226,7 +227,7 @@ class World:
 
     `lag`: so many events may wait unread. `fates` say what becomes of the next command of a kind: `refuse`,
     `lost` (not done, no answer), `done-unanswered`, `ghost` (no file comes), `stall` (it does not grow).
-    `at_once` is the engine's.
+    `at_once` is the agenda's.
     """
 
     def __init__(
@@ -273,7 +274,7 @@ class World:
 
     def _engine(self) -> Engine:
         engine = Engine(self.settings, self.policy, lambda: f"id{next(self._ids)}")
-        engine.at_once = self.at_once
+        engine.agenda.at_once = self.at_once
         return engine
 
     # --- time ----------------------------------------------------------------------------------
