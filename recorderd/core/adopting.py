@@ -1,7 +1,7 @@
 """Our recorders are found again: after a restart by their rows, and with every picture by their channel's variables.
 
 Owns how what we remember of a lane is laid on what runs in Asterisk. One that we gave up, or know nothing of, is
-stopped, so that no voice is taken twice. Must not know conversations: the engine says which recordings use a lane.
+stopped, so that no voice is taken twice. Must not know conversations: `catching_up` says which recordings use a lane.
 """
 
 from __future__ import annotations

@@ -11,22 +11,25 @@ people or policy has touched. News of a recorder or its file only makes the comp
 What touches very many (the picture after a lost link, a new policy) is an agenda: `begin` an event, then `step` until
 it is through. Nothing between two steps takes long, and most urgent is first: who talks and has no recorder.
 
+Owns how the parts are joined, and which of them learns from which event. Must not know what a part does with it.
+
 Guarantees, whatever comes in: at most one of our recorders on a channel; none on a Local channel or on a
 ringing callee; a row for every lane before its file; every interval ends in exactly one outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from recorderd.core import commands, events, presses
 from recorderd.core.adopting import Adopting
-from recorderd.core.agenda import Agenda, in_parts
+from recorderd.core.agenda import Agenda
 from recorderd.core.arming import Arming
 from recorderd.core.calls import Calls
+from recorderd.core.catching_up import CatchingUp
 from recorderd.core.channels import Names
 from recorderd.core.conversations import LONGEST_PAUSE, Talks
 from recorderd.core.dealing import Dealing, Foreign
@@ -47,12 +50,6 @@ from recorderd.core.places import Places
 from recorderd.core.plan import Plan
 from recorderd.core.policy import Policy
 from recorderd.core.recorder import LaneFact, Recorder
-from recorderd.core.rows import (
-    Conversation,
-    Interval,
-    Lane,
-    Recording,
-)
 from recorderd.core.stops import Stops
 from recorderd.core.tags import Tags
 
@@ -95,7 +92,6 @@ class Engine:
         self.lanes = Lanes(self.out)
         self.places = Places(settings.lanes)
         self.stops = Stops(self.lanes, self.places, self.out)
-        self.adopting = Adopting(self.calls, self.lanes, self.stops)
         self.disks = Disks(self.calls, self.lanes, self.places, self.stops, self.out)
         self.files = Files(self.lanes, self.places, self.stops, self.out)
         self.recorder = Recorder(self.calls, self.out, self.lanes, self.places, self.stops, self.foreign)
@@ -116,6 +112,17 @@ class Engine:
             self.dealing,
             self.offering,
             self.following,
+        )
+        self.catching_up = CatchingUp(
+            self.calls,
+            self.talks,
+            self.recorder,
+            Adopting(self.calls, self.lanes, self.stops),
+            self.foreign,
+            self.tags,
+            self.ledger,
+            self.following,
+            self.hangups,
         )
         arming = Arming(self.calls, self.talks, decider, settings.names)
         self.plan = Plan(
@@ -182,7 +189,7 @@ class Engine:
             self.agenda.waiting.append(at_length(event))
         else:
             learn = self._changes_what_should_be.get(kind, self._follow_calls)
-            touched = learn(event)  # and by whatever policy is in force then
+            touched = learn(event)  # before the policy is read: it may be a new one
             self.agenda.think(touched, event.at, self.policy)
         if kind is events.Tick:
             self._strike(event.at)
@@ -204,7 +211,6 @@ class Engine:
 
         Each returns the channels that it touched. What is in neither is about calls.
         """
-        recorder = self.recorder
         what_is: dict[type[events.Event], _Learner] = {
             events.LaneStarted: self._lane,
             events.LaneRefused: self._lane,
@@ -212,7 +218,7 @@ class Engine:
             events.LaneStopFailed: self._lane,
             events.FileSeen: self._lane,
             events.FileFault: self._lane,
-            events.MixMonitorStart: recorder.monitor_started,
+            events.MixMonitorStart: self.recorder.monitor_started,
             events.MixMonitorStop: self._monitor_stopped,
             events.LaneSilent: self.files.silent,
             events.PlaceFault: self.disks.fault,
@@ -289,14 +295,6 @@ class Engine:
         self.policy = event.policy
         return set(self.calls.channels)
 
-    def _shutdown(self, event: events.Shutdown) -> Iterator[object]:
-        touched: set[str] = set()
-        ended = {u: event.ended.get(u, event.at) for u in self.calls.channels}
-        for more in self.hangups.unheard(ended, self.policy):
-            touched |= more
-            yield more
-        self.agenda.think(touched, event.at, self.policy)
-
     def _follow_calls(self, event: events.Event) -> set[str]:
         touched = self.calls.apply(event)
         self.recorder.follow_bridges(touched, event.at)
@@ -316,7 +314,7 @@ class Engine:
             return
         self.agenda.think(set(self.calls.channels), minute, self.policy)
 
-    # --- the link to Asterisk, and restarts ----------------------------------------------------
+    # --- the link to Asterisk ------------------------------------------------------------------
 
     def _lost(self, event: events.ConnectionLost) -> set[str]:
         self.agenda.deaf = True
@@ -332,63 +330,17 @@ class Engine:
 
         The plan is made again where a recorder is not as we believed, and for what could not be asked meanwhile.
         """
-        replan = self.agenda.hears_again()
-        at, listed = event.at, {live.uniqueid: live for live in event.channels}
-        touched = self.foreign.channels
-        ended = {u: event.ended.get(u, at) for u in self.calls.channels if u not in listed}
+        unplanned = self.agenda.hears_again()
+        touched, unlike = yield from self.catching_up.compare(event, self.policy)
+        if not self.agenda.deaf:  # it may have been lost again meanwhile
+            self.stops.hears_again()
+        self.agenda.think(touched, event.at, self.policy, found=True)
+        self.agenda.replan((unplanned | unlike) - touched, event.at, self.policy)
+
+    def _shutdown(self, event: events.Shutdown) -> Iterator[object]:
+        touched: set[str] = set()
+        ended = {u: event.ended.get(u, event.at) for u in self.calls.channels}
         for more in self.hangups.unheard(ended, self.policy):
             touched |= more
             yield more
-        for some in in_parts(self.calls.resync(event)):
-            touched.update(*some)
-            yield some
-        self.foreign.adopt(event.channels, at)
-        touched |= self.foreign.channels
-        for talk in self.talks.end_forsaken(at):
-            self.following.follow(talk, at, self.policy)
-        for lives in in_parts(listed.values()):
-            for live in lives:
-                if not self.adopting.adopt(live, at):
-                    replan.add(live.uniqueid)
-                home = self.talks.of(live.uniqueid)
-                self.tags.adopt(live, home.id if home and live.lane_id else "")
-            self.recorder.follow_bridges((live.uniqueid for live in lives), at)
-            yield lives
-        for (
-            talk
-        ) in self.talks.talks.values():  # of before a restart, or waiting for what nobody will tell now
-            if talk.decision is None or talk.interval is None:
-                touched |= talk.channels
-        if not self.agenda.deaf:  # it may have been lost again meanwhile
-            self.stops.hears_again()
-        self.agenda.think(touched, at, self.policy, found=True)
-        self.agenda.replan(replan - touched, at, self.policy)
-
-    def restore(
-        self,
-        conversations: Iterable[Conversation],
-        held: Iterable[Interval],
-        recorded: Iterable[Recording],
-        lanes: Iterable[Lane],
-    ) -> None:
-        """Remember what was open before a restart. Call it before the first event.
-
-        `conversations` that have ended are only those of unfinished recordings. `held` are the open
-        intervals and all those of `recorded`. The first `Resync` tells what still lives.
-        """
-        held = sorted(held, key=lambda interval: interval.started_at)
-        outside = {p.uniqueid: not p.extension for i in held for p in i.parties}
-        live = [self.ledger.restore(row, held) for row in recorded]
-        talking = [row for row in conversations if row.ended_at is None]
-        for recording in live:
-            if recording.conversation_id not in {row.id for row in talking}:
-                self.ledger.close_forsaken(recording)
-        for row in talking:
-            mine = [recording for recording in live if recording.conversation_id == row.id]
-            self.talks.restore(row, [i for i in held if i.conversation_id == row.id], mine)
-        for lane in lanes:
-            users = [r.id for r in live if lane.id in r.lanes or lane.recording_id == r.id]
-            for user in users:
-                self.ledger.recordings[user].add_lane(lane.id)
-            began = max((self.ledger.recordings[user].started_at for user in users), default=0.0)
-            self.adopting.restore(lane, users, outside.get(lane.uniqueid, False), began)
+        self.agenda.think(touched, event.at, self.policy)

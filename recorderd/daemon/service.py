@@ -208,7 +208,7 @@ class Service:
         except (StoreError, TimeoutError) as error:
             self.alarms.say("store", f"What was open before the start is not known: {error}")
             return
-        self.board.engine.restore(rows.conversations, rows.intervals, rows.recordings, rows.lanes)
+        self.board.engine.catching_up.restore(rows.conversations, rows.intervals, rows.recordings, rows.lanes)
         if rows.recordings:
             log.info("%d recordings were open before the start", len(rows.recordings))
 

@@ -195,7 +195,7 @@ def test_a_restart_from_any_rows_ends_in_closed_rows(
     for event in before:
         notebook.hear(event)
     notebook.engine = Engine(SETTINGS, default(mode), lambda: f"id{next(ids)}")
-    notebook.engine.restore(*open_rows(notebook.rows.values()))
+    notebook.engine.catching_up.restore(*open_rows(notebook.rows.values()))
     for event in after:
         notebook.hear(replace(event, at=event.at + 30))
     notebook.end(100.0)

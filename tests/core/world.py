@@ -417,7 +417,7 @@ class World:
         """A new daemon takes up what is open in the store."""
         self.dead = False
         self.engine = self._engine()
-        self.engine.restore(*open_rows(self.rows.values()))
+        self.engine.catching_up.restore(*open_rows(self.rows.values()))
 
     # --- commands for Asterisk -----------------------------------------------------------------
 
