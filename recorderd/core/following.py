@@ -110,6 +110,8 @@ class Following:
             self._ledger.begin(talk, one.situation, one.decision, source)
             if one.ended_at is not None:
                 self._ledger.end(talk, one.ended_at, None)
+            for uniqueid in one.members - self._calls.channels.keys():  # who hung up while it was postponed
+                self._ledger.gone(uniqueid)
 
 
 def _who(parties: Iterable[Party]) -> frozenset[str]:

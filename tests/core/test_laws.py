@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import is_dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from recorderd.core import commands, events
 from recorderd.core.agenda import AT_ONCE
+from recorderd.core.company import FRAME_SECONDS
 from recorderd.core.conversations import Talk
 from recorderd.core.dealing import Foreign
 from recorderd.core.foreign import ForeignRecorder
@@ -372,7 +374,9 @@ class Life(RuleBasedStateMachine):
         assert theirs[0].written[-1][1] is None
         assert not [m for u in talk.members for m in truth.channels[u].monitors if m.lane_id], "twice"
         heard = [
-            a for a in truth.talks if source.uniqueid in a[2] and a[2] != talk.members and a[1] - a[0] > 0.002
+            a
+            for a in truth.talks
+            if source.uniqueid in a[2] and a[2] != talk.members and a[1] - a[0] > FRAME_SECONDS
         ]
         assert not heard, f"{talk}: {source} has heard others: {heard}"
 
@@ -428,7 +432,11 @@ class Life(RuleBasedStateMachine):
         for row in self.world.history:
             if isinstance(row, Interval) and row.outcome:
                 outcomes.setdefault(row.id, set()).add(row.outcome)
-        assert all(len(found) == 1 for found in outcomes.values()), outcomes
+        changed = [found for found in outcomes.values() if len(found) > 1]
+        # Killed between the rows of a mix that failed: the next daemon makes it, and what it says is the last word.
+        assert not changed or (self.killed and all(Outcome.NOT_RECORDED in found for found in changed)), (
+            outcomes
+        )
         asked = {f"p{n + 1}" for n in range(self.presses)}
         assert self.world.answers.keys() == asked, "every press is answered"
 
@@ -514,3 +522,43 @@ class TestManyLives(Life.TestCase):
     """Others every time."""
 
     settings = _at_length(6000, 70, chance=True)
+
+
+# --- lives in which a law once did not hold --------------------------------------------------------
+
+_Step = tuple[str, dict[str, Any]]
+ONCE: dict[str, list[_Step]] = {
+    "who hung up before it was known whose file his talk is in was kept for ever": [
+        ("begin", {"wished": {}, "foreign": Foreign.LINK, "reply_first": False}),
+        ("call", {"callees": ["PJSIP/101"], "caller": "PJSIP/101"}),
+        ("answer", {"which": 0, "who": 0}),
+        ("call", {"callees": ["PJSIP/101"], "caller": "PJSIP/101"}),
+        ("be_slow", {"lag": 0, "latency": 0.4}),
+        ("freepbx_records_the_caller", {"grows": False, "which": 2}),
+        ("redirect", {"third": "PJSIP/101", "which": 0, "who": 0}),
+        ("answer", {"which": 2, "who": 0}),
+        ("blind", {"by": 0, "order": 0, "third": "PJSIP/101", "which": 0}),
+        ("wait", {"seconds": 0.3}),
+    ],
+    "two of ours ran on a channel after links were lost beside a frozen disk": [
+        ("begin", {"wished": {"default": "aa", "101": "aa"}, "foreign": Foreign.LEAVE, "reply_first": False}),
+        ("join_conference", {"who": "PJSIP/101"}),
+        ("lose_link", {}),
+        ("join_conference", {"who": "PJSIP/101"}),
+        ("regain_link", {}),
+        ("freeze", {}),
+        ("lose_link", {}),
+        ("regain_link", {}),
+        ("wait", {"seconds": 1.2}),
+        ("lose_link", {}),
+        ("quiet", {}),
+    ],
+}
+
+
+@pytest.mark.parametrize("steps", ONCE.values(), ids=ONCE.keys())
+def test_all_laws_hold_in_a_life_that_once_went_wrong(steps: list[_Step]) -> None:
+    life = Life()
+    for name, given in steps:
+        getattr(life, name)(**given)
+    life.teardown()
