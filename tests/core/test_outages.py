@@ -130,6 +130,14 @@ def running(world: World) -> set[str]:
     return {lane.path.rsplit("/", 4)[0] for lane in mine if lane is not None and lane.running}
 
 
+def assert_only_those_on_the_spare_disk_run(world: World) -> None:
+    """One of ours on each channel, and no mark of one that is still to be stopped."""
+    for token in ("101-00", "102-01"):
+        channel = world.truth.channels[uid(token)]
+        assert [m.path.startswith(SPARE) for m in channel.monitors] == [True]
+        assert not channel.replaced
+
+
 @pytest.mark.parametrize("kind", ["full", "read-only", "frozen", "away"])
 def test_recorders_leave_a_disk_that_fails_and_go_on_elsewhere(kind: str) -> None:
     world = talking()
@@ -225,10 +233,7 @@ def test_one_that_began_unanswered_on_a_disk_which_then_froze_hinders_no_other_a
         world.rise()
     world.thaw()
     world.wait(3.0)
-    for token in ("101-00", "102-01"):
-        channel = world.truth.channels[uid(token)]
-        assert [m.path.startswith(SPARE) for m in channel.monitors] == [True]
-        assert not channel.replaced
+    assert_only_those_on_the_spare_disk_run(world)
     world.play(tape(END, world.now))
     world.wait(3.0)
     assert all(row.missing_ms < 1000 for row in intervals(world))
@@ -257,10 +262,7 @@ def test_what_was_given_up_on_a_frozen_disk_is_stopped_though_the_daemon_was_kil
         assert not [c for c in world.sent[before:] if isinstance(c, commands.StopMixMonitor)]
         world.thaw()
         world.wait(1.0)
-    for token in ("101-00", "102-01"):
-        channel = world.truth.channels[uid(token)]
-        assert [m.path.startswith(SPARE) for m in channel.monitors] == [True]
-        assert not channel.replaced
+    assert_only_those_on_the_spare_disk_run(world)
     world.play(tape(END, world.now))
     world.wait(3.0)
     assert sum(row.missing_ms for row in intervals(world)) < 50
